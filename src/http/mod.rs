@@ -1,0 +1,9 @@
+//! Pieces of HTTP that know no user: canonical targets, header families, cookies, client addresses, problem documents, bodies.
+//! Leaf room: imports none of ours but other leaves.
+
+pub mod body;
+pub mod client;
+pub mod header;
+pub mod problem;
+pub mod target;
+pub mod wire;

@@ -1,0 +1,107 @@
+//! Where accounts live. One trait of whole intents, each atomic, so that no caller gets and then puts.
+//! Holds no rule: what a refresh token means is `token::refresh`'s word, looked up inside the transaction.
+//! Every method that changes something has it on disk before it answers.
+
+pub mod records;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use records::{
+    Change, ChangeKind, NewSession, NewUser, PasswordChange, RefreshRequest, Rotation, Session, User, UserChange,
+    UserKey,
+};
+
+use crate::clock::Timestamp;
+use crate::identity::{SessionId, UserId};
+use crate::token::key::KeyRecord;
+
+/// What can go wrong, by what a caller does about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error("another account has this e-mail address")]
+    EmailTaken,
+    #[error("another account has this user name")]
+    UsernameTaken,
+    /// No such user, session or key; or it is no longer what the caller saw (disabled, password changed meanwhile).
+    #[error("not found")]
+    NotFound,
+    /// The store can't be reached or is overloaded; the same call may succeed later.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// The store answers, but not with what we wrote: corrupt, or written by a newer version.
+    #[error("the store is damaged or of another version: {0}")]
+    Damaged(String),
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A shared handle to whichever backend is configured.
+pub type SharedStore = Arc<dyn Store>;
+
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Inserts a user, and with it their first session: both or neither.
+    async fn insert_user(&self, user: NewUser, session: Option<NewSession>) -> Result<User>;
+
+    async fn find_user(&self, key: &UserKey) -> Result<Option<User>>;
+
+    /// Returns up to `limit` users in the order of their ids, beginning after `after`.
+    async fn list_users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<User>>;
+
+    /// Applies what is `Some` in `change`. Disabling ends every session of the user in the same step.
+    async fn update_user(&self, id: &UserId, change: UserChange, now: Timestamp) -> Result<User>;
+
+    /// Deletes a user with every session.
+    async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<()>;
+
+    /// Replaces a password hash, if it is still `change.expected` (when given), and ends every session but `change.keep`.
+    async fn change_password(&self, id: &UserId, change: PasswordChange, now: Timestamp) -> Result<()>;
+
+    /// Replaces a password hash by a costlier one of the same password, if it is still `expected`; ends nothing.
+    async fn upgrade_hash(&self, id: &UserId, expected: &str, hash: &str) -> Result<()>;
+
+    /// Begins a session for a user who is still active and whose password is still the one that was checked
+    /// (`session.password_changed_at`), else `NotFound`.
+    async fn insert_session(&self, session: NewSession) -> Result<()>;
+
+    async fn find_session(&self, id: SessionId) -> Result<Option<Session>>;
+
+    /// Returns a user's live sessions, newest first; with `None`, everybody's.
+    async fn list_sessions(&self, user: Option<&UserId>, now: Timestamp) -> Result<Vec<Session>>;
+
+    /// Judges a presented refresh token and carries the verdict out: one transaction, so that racers agree.
+    async fn rotate_refresh(&self, request: RefreshRequest) -> Result<Rotation>;
+
+    /// Ends a session; `false` if there was none.
+    async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<bool>;
+
+    /// Ends a user's sessions but `keep`; returns those it ended.
+    async fn end_sessions(&self, user: &UserId, keep: Option<SessionId>, now: Timestamp) -> Result<Vec<SessionId>>;
+
+    /// Inserts `key` if the store has no unretired key of its algorithm; returns all keys, newest first. Racers end with one key set.
+    async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>>;
+
+    /// Makes `key` the signing key and retires those of its algorithm that were.
+    async fn rotate_key(&self, key: KeyRecord, now: Timestamp) -> Result<()>;
+
+    /// Returns all keys, newest first.
+    async fn list_keys(&self) -> Result<Vec<KeyRecord>>;
+
+    /// Returns what changed after `seq` in order: for gateways that must hear of it within a second.
+    async fn changes_after(&self, seq: i64) -> Result<Vec<Change>>;
+
+    /// Returns the newest change's number, 0 if there is none.
+    async fn last_change(&self) -> Result<i64>;
+
+    /// Deletes expired sessions, and changes and retired keys that no live token can need any more (older than `keep_after`).
+    async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()>;
+
+    /// Succeeds if the store could serve a write now.
+    async fn ping(&self) -> Result<()>;
+
+    /// Writes what is pending and closes; later calls answer `Unavailable`.
+    async fn close(&self);
+}

@@ -1,0 +1,151 @@
+//! What the store keeps and what it is asked to do, free of any backend.
+
+use crate::clock::Timestamp;
+use crate::identity::email::Email;
+use crate::identity::username::Username;
+use crate::identity::{Role, SessionId, UserId};
+use crate::token::refresh::{RefreshPolicy, RefreshState};
+
+/// An account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    pub id: UserId,
+    pub email: Option<String>,
+    pub username: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub full_name: Option<String>,
+    pub phone: Option<String>,
+    pub roles: Vec<Role>,
+    pub is_active: bool,
+    pub email_verified: bool,
+    /// PHC string; `None`: no password opens this account.
+    pub password_hash: Option<String>,
+    pub password_changed_at: Timestamp,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// An account to be made. E-mail and user name bring their uniqueness keys with them.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    pub id: UserId,
+    pub email: Option<Email>,
+    pub username: Option<Username>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub full_name: Option<String>,
+    pub phone: Option<String>,
+    pub roles: Vec<Role>,
+    pub is_active: bool,
+    pub password_hash: Option<String>,
+    pub now: Timestamp,
+}
+
+/// Which user is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserKey {
+    Id(UserId),
+    Email(Email),
+    Username(Username),
+}
+
+/// What to change of a user: `None` leaves a field, `Some(None)` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// A new address is an unverified one.
+    pub email: Option<Option<Email>>,
+    pub username: Option<Option<Username>>,
+    pub first_name: Option<Option<String>>,
+    pub last_name: Option<Option<String>>,
+    pub full_name: Option<Option<String>>,
+    pub phone: Option<Option<String>>,
+    pub roles: Option<Vec<Role>>,
+    pub is_active: Option<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PasswordChange {
+    /// The hash the caller checked against; another one meanwhile is `NotFound`.
+    pub expected: Option<String>,
+    pub hash: String,
+    pub keep: Option<SessionId>,
+}
+
+/// Where a session was last used from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub ip: String,
+    pub user_agent: String,
+}
+
+/// A session: what a sign-in began and every token of it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub origin: Origin,
+    pub refresh: RefreshState,
+    /// The `exp` of its newest access token: until then its end must be remembered.
+    pub access_expires_at: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub created_at: Timestamp,
+    pub origin: Origin,
+    pub refresh: RefreshState,
+    pub access_expires_at: Timestamp,
+    /// The user's `password_changed_at` as it was when the password was checked; `None` skips that comparison.
+    pub password_changed_at: Option<Timestamp>,
+}
+
+/// A refresh token was presented; its signature and times are already known to be good.
+#[derive(Clone, Debug)]
+pub struct RefreshRequest {
+    pub session: SessionId,
+    pub user_id: UserId,
+    pub jti: String,
+    pub policy: RefreshPolicy,
+    pub origin: Origin,
+    pub access_expires_at: Timestamp,
+    pub now: Timestamp,
+}
+
+/// What became of a presented refresh token.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rotation {
+    /// The session goes on; its state after the verdict, and its user as of now.
+    /// After `Rotate` and `Repeat` the live refresh token is the successor of the presented one, issued at `refresh.rotated_at`;
+    /// after `Keep` (`kept`) it is the presented one.
+    Continued { session: Box<Session>, user: Box<User>, kept: bool },
+    /// A spent token came back; the session has been ended.
+    Reused,
+    /// No such session, an expired one, or its user is disabled or gone.
+    Ended,
+}
+
+/// One line of the feed by which gateways learn what others did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub seq: i64,
+    pub at: Timestamp,
+    pub kind: ChangeKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The session ended; its access tokens run out at `remember_until` at the latest.
+    SessionEnded {
+        session: SessionId,
+        user: UserId,
+        remember_until: Timestamp,
+    },
+    /// Roles, names, address or activity of a user changed, or the user is gone.
+    UserChanged(UserId),
+    KeysChanged,
+}
