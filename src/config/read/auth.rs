@@ -81,13 +81,10 @@ fn fields(section: &Section<'_>, auth: &mut Auth) {
 const SHORTEST_SECRET: usize = 32;
 
 fn signing(section: &Section<'_>, auth: &mut Auth) {
-    let before = section.document.problem_count();
-    section.choice("algorithm", &mut auth.algorithm, &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)));
-    let algorithm_is_known = section.document.problem_count() == before;
+    let names = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
+    let algorithm_is_known = section.document.is_clean(|| section.choice("algorithm", &mut auth.algorithm, &names));
     let secrets = &mut auth.secrets;
-    let before_secret = section.document.problem_count();
-    section.secret("secret", &mut secrets.access);
-    let secret_was_read = section.document.problem_count() == before_secret;
+    let secret_was_read = section.document.is_clean(|| section.secret("secret", &mut secrets.access));
     section.secret("refresh_secret", &mut secrets.refresh);
     section.secret("key_encryption_secret", &mut secrets.key_encryption);
     let all = [

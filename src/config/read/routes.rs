@@ -25,9 +25,9 @@ struct Placed<'a> {
 }
 
 pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, auth: &Auth) -> Vec<Route> {
-    let before = root.document.problem_count();
-    let sections = root.tables("route");
-    if sections.is_empty() && root.document.problem_count() == before {
+    let mut sections = Vec::new();
+    let is_clean = root.document.is_clean(|| sections = root.tables("route"));
+    if is_clean && sections.is_empty() {
         let fault = Fault::new("no route", "at least one [[route]]").hint(Some(FIRST_ROUTE.to_owned()));
         root.document.refuse(&At::File, "route", fault);
     }
@@ -42,16 +42,14 @@ pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, auth: &A
 
 /// Returns the route, unless it is unclear which requests it is for.
 fn read<'a>(section: Section<'a>, upstreams: &mut Upstreams<'_>) -> Option<Placed<'a>> {
-    let before = section.document.problem_count();
     let mut path = PathPrefix::parse("/").expect("the root is canonical");
-    section.parsed("path", &mut path, "a canonical path such as \"/api\"", canonical_path);
-    let mut host = HostPattern::Any;
-    section.parsed("host", &mut host, "\"app.example.com\", \"*.example.com\", or \"\" for every host", |text| {
-        HostPattern::parse(text).map_err(way_out)
+    let (mut host, mut methods) = (HostPattern::Any, Vec::new());
+    let is_clear = section.document.is_clean(|| {
+        section.parsed("path", &mut path, "a canonical path such as \"/api\"", canonical_path);
+        let hosts = "\"app.example.com\", \"*.example.com\", or \"\" for every host";
+        section.parsed("host", &mut host, hosts, |text| HostPattern::parse(text).map_err(|error| Some(way_out(error))));
+        section.list("methods", &mut methods, "a method in capitals, such as \"GET\"", method);
     });
-    let mut methods = Vec::new();
-    section.list("methods", &mut methods, "a method in capitals, such as \"GET\"", method);
-    let is_clear = section.document.problem_count() == before;
     let mut keep_encoded_slash = false;
     section.choice("encoded_slash", &mut keep_encoded_slash, &[("refuse", false), ("keep", true)]);
     let mut strip_prefix = false;
@@ -64,16 +62,14 @@ fn read<'a>(section: Section<'a>, upstreams: &mut Upstreams<'_>) -> Option<Place
 }
 
 pub(super) fn canonical_path(text: &str) -> Parsed<PathPrefix> {
-    PathPrefix::parse(text).map_err(way_out)
+    PathPrefix::parse(text).map_err(|error| Some(way_out(error)))
 }
 
-fn way_out(error: PatternError) -> Option<String> {
-    Some(match error {
+fn way_out(error: PatternError) -> String {
+    match error {
         PatternError::NotCanonical(canonical) => format!("write `{canonical}`"),
-        other @ (PatternError::NotAbsolute | PatternError::Unreachable | PatternError::InvalidHost) => {
-            other.to_string()
-        }
-    })
+        PatternError::NotAbsolute | PatternError::Unreachable | PatternError::InvalidHost => error.to_string(),
+    }
 }
 
 fn method(text: &str) -> Parsed<Method> {
@@ -96,10 +92,8 @@ enum Kind {
 
 fn access(section: &Section<'_>) -> Access {
     let mut kind = Kind::Protected;
-    let before = section.document.problem_count();
     let kinds = [("public", Kind::Public), ("optional", Kind::Optional), ("protected", Kind::Protected)];
-    section.choice("access", &mut kind, &kinds);
-    let kind_is_known = section.document.problem_count() == before;
+    let kind_is_known = section.document.is_clean(|| section.choice("access", &mut kind, &kinds));
     let mut demands = Demands::default();
     section.list("roles", &mut demands.roles, ROLE, role);
     section.list("scopes", &mut demands.scopes, SCOPE, scope);
@@ -183,7 +177,10 @@ fn covers(wide: &HostPattern, narrow: &HostPattern) -> bool {
 
 fn refuse_duplicates(placed: &[Placed<'_>]) {
     let entries = placed.iter().map(|placed| placed.route.entry(())).collect();
-    let Err(duplicates) = Table::build(entries) else { return };
+    let Err(mut duplicates) = Table::build(entries) else { return };
+    // The third of three alike is one mistake and not two.
+    duplicates.sort_by_key(|pair| (pair.second, pair.first));
+    duplicates.dedup_by_key(|pair| pair.second);
     for duplicate in duplicates {
         let (first, second) = (&placed[duplicate.first], &placed[duplicate.second]);
         let place = first.section.document.describe(&first.section.at("path"));

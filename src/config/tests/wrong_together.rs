@@ -43,6 +43,14 @@ fn an_exact_duplicate_is_a_problem_at_the_second_that_names_the_first() {
 }
 
 #[test]
+fn each_route_too_many_is_one_problem() {
+    let text = route("path = \"/a\"").repeat(3);
+    let lines: Vec<usize> =
+        parse("a.toml", &text, &Environment::default()).unwrap_err().0.iter().map(|found| found.line).collect();
+    assert_eq!(lines, [6, 9]);
+}
+
+#[test]
 fn the_same_path_with_other_methods_or_hosts_is_no_duplicate() {
     let text = route("path = \"/a\"\nmethods = [\"GET\"]")
         + &route("path = \"/a\"")
