@@ -9,6 +9,7 @@ use super::rules::Rules;
 use super::{Ingress, credentials};
 use crate::auth::Authenticator;
 use crate::http::target::Target;
+use crate::identity::IdentityValues;
 use crate::policy::{self, Access, Demands, Denied, Permit};
 
 /// A whole URL, or a path for the host of the request: nginx.
@@ -74,7 +75,7 @@ fn asked(rules: &Rules, ingress: &Ingress<'_>, method: &Method, headers: &Header
         return Ok(Some(Asked { target: read_target(host, path)?, method }));
     }
     // Envoy puts the original path behind the prefix it was given.
-    let rest = ingress.target.path_and_query().strip_prefix(rules.forward_auth_path.as_str()).unwrap_or_default();
+    let rest = rules.after_forward_auth(ingress.target.path_and_query()).unwrap_or_default();
     if rest.starts_with('/') {
         return Ok(Some(Asked { target: read_target(ingress.target.host(), rest)?, method }));
     }
@@ -115,15 +116,9 @@ fn admitted(rules: &Rules, permit: &Permit) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let values = permit.caller().map(|caller| &caller.headers);
-    let names = &rules.identity;
-    let pairs = [
-        (&names.user_id, values.and_then(|values| values.user_id.as_ref())),
-        (&names.email, values.and_then(|values| values.email.as_ref())),
-        (&names.name, values.and_then(|values| values.name.as_ref())),
-        (&names.roles, values.and_then(|values| values.roles.as_ref())),
-    ];
-    for (name, value) in pairs {
+    let nobody = IdentityValues::default();
+    let values = permit.caller().map_or(&nobody, |caller| &caller.headers);
+    for (name, value) in rules.identity.pairs(values) {
         // An absent header would leave the client's own in place behind some proxies.
         headers.insert(name.clone(), value.cloned().unwrap_or(HeaderValue::from_static("")));
     }

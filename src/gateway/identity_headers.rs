@@ -9,15 +9,7 @@ use crate::policy::Permit;
 pub fn replace(headers: &mut HeaderMap, permit: &Permit, rules: &Rules) {
     rules.filter.strip(headers);
     let Some(caller) = permit.caller() else { return };
-    let names = &rules.identity;
-    let values = &caller.headers;
-    let pairs = [
-        (&names.user_id, &values.user_id),
-        (&names.email, &values.email),
-        (&names.name, &values.name),
-        (&names.roles, &values.roles),
-    ];
-    for (name, value) in pairs {
+    for (name, value) in rules.identity.pairs(&caller.headers) {
         if let Some(value) = value {
             headers.insert(name.clone(), value.clone());
         }

@@ -27,7 +27,8 @@ use crate::http::header::remove_hop_by_hop;
 use crate::http::target::Target;
 use crate::identity::Caller;
 use crate::policy::{self, Access, Permit};
-use crate::upstream::{self, Exchange, Pools, RequestBody, ResponseBody, Upstream};
+use crate::telemetry::metrics::AccessKind;
+use crate::upstream::{self, BytesIn, Exchange, Pools, RequestBody, ResponseBody, Upstream};
 
 pub use refuse::Refusal;
 pub use rules::{Forwarding, Rules};
@@ -49,10 +50,12 @@ pub struct Ingress<'a> {
 #[derive(Debug, Default)]
 pub struct Trace {
     pub route: Option<Arc<str>>,
+    pub access: Option<AccessKind>,
     pub caller: Option<Arc<Caller>>,
     pub upstream: Option<Arc<Upstream>>,
     /// From the decision to the upstream's response head.
     pub upstream_time: Option<Duration>,
+    pub bytes_in: Option<BytesIn>,
 }
 
 /// One worker's gateway.
@@ -74,6 +77,7 @@ impl Gateway {
         let target = ingress.target;
         let route = rules.routes.find(target.host(), target.path(), request.method()).ok_or(Refusal::NoRoute)?;
         trace.route = Some(Arc::clone(&route.then.name));
+        trace.access = Some(access_kind(&route.access));
         if target.has_encoded_slash() && !route.keep_encoded_slash {
             return Err(Refusal::EncodedSlash);
         }
@@ -124,7 +128,9 @@ impl Gateway {
         let started = Clock::monotonic();
         let is_head = request.method() == Method::HEAD;
         let exchange = Exchange { pools: &self.pools, upstream, client: client_hash(client) };
-        let mut response = upstream::forward(exchange, &permit, request.map(RequestBody::new)).await?;
+        let request = request.map(RequestBody::new);
+        trace.bytes_in = Some(request.body().bytes_in());
+        let mut response = upstream::forward(exchange, &permit, request).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(upstream, &permit, response, upgrade);
@@ -176,6 +182,14 @@ fn clean_response_headers(response: &mut Response<ResponseBody>, is_head: bool) 
     headers.remove(header::TRANSFER_ENCODING);
     if !is_head && status != StatusCode::NOT_MODIFIED {
         headers.remove(header::CONTENT_LENGTH);
+    }
+}
+
+fn access_kind(access: &Access) -> AccessKind {
+    match access {
+        Access::Public => AccessKind::Public,
+        Access::Optional => AccessKind::Optional,
+        Access::Protected(_) => AccessKind::Protected,
     }
 }
 

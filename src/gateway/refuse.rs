@@ -8,15 +8,15 @@ use http::{HeaderValue, Response, StatusCode, header};
 use crate::auth::BadCredential;
 use crate::http::problem::Problem;
 use crate::http::target::TargetError;
-use crate::http::wire::Violation;
 use crate::policy::Denied;
 use crate::upstream::UpstreamError;
 
 /// Every reason for which a request does not reach an upstream, or its answer the client.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    #[error("{0}")]
-    Wire(Violation),
+    /// Not HTTP that can be read in one way; found before the request was one.
+    #[error("{2}")]
+    Unreadable(StatusCode, &'static str, String),
     #[error("{0}")]
     Target(#[from] TargetError),
     #[error("no route serves this host, path and method")]
@@ -82,9 +82,9 @@ impl Refusal {
     }
 
     fn answer(&self) -> Answer {
-        let said = |status, code| (status, code, self.to_string());
+        let said = |status: StatusCode, code: &'static str| (status, code, self.to_string());
         match self {
-            Self::Wire(violation) => (violation.status(), violation.code(), violation.to_string()),
+            Self::Unreadable(status, code, _) => said(*status, code),
             Self::Target(_) => said(StatusCode::BAD_REQUEST, "invalid_target"),
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
             Self::EncodedSlash => said(StatusCode::BAD_REQUEST, "invalid_target"),
@@ -133,7 +133,7 @@ impl Refusal {
     fn breaks_framing(&self) -> bool {
         matches!(
             self,
-            Self::Wire(_)
+            Self::Unreadable(..)
                 | Self::BodyTooLong(_)
                 | Self::BodyLate(_)
                 | Self::BodyBroken

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::limits::{RequestLimits, RouteLimit};
 use crate::auth::bearer::BearerSettings;
 use crate::http::header::IdentityFilter;
+use crate::identity::IdentityValues;
 use crate::route::table::Table;
 use crate::upstream::Upstream;
 
@@ -23,8 +24,8 @@ pub struct Rules {
     /// What `Via` says of us behind the protocol version; `None` leaves it out.
     pub via: Option<ViaValues>,
     pub limits: RequestLimits,
-    /// The canonical path of the forward-auth endpoint.
-    pub forward_auth_path: String,
+    /// The canonical paths of the forward-auth endpoint.
+    pub forward_auth_paths: Vec<String>,
 }
 
 /// Where a route leads.
@@ -36,13 +37,13 @@ pub struct Forwarding {
     pub limit: Option<Arc<RouteLimit>>,
 }
 
-/// The names under which an upstream is told who is asking.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The names under which an upstream is told who is asking; what has no name is not told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentityHeaders {
-    pub user_id: HeaderName,
-    pub email: HeaderName,
-    pub name: HeaderName,
-    pub roles: HeaderName,
+    pub user_id: Option<HeaderName>,
+    pub email: Option<HeaderName>,
+    pub name: Option<HeaderName>,
+    pub roles: Option<HeaderName>,
 }
 
 /// `Via` for each protocol version a client may have used (RFC 9110 section 7.6.3).
@@ -54,8 +55,19 @@ pub struct ViaValues {
 }
 
 impl IdentityHeaders {
-    pub fn names(&self) -> [&HeaderName; 4] {
-        [&self.user_id, &self.email, &self.name, &self.roles]
+    pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        [&self.user_id, &self.email, &self.name, &self.roles].into_iter().flatten()
+    }
+
+    /// Returns each name with the value that it has for a caller.
+    pub fn pairs<'a>(&'a self, values: &'a IdentityValues) -> impl Iterator<Item = (&'a HeaderName, Option<&'a HeaderValue>)> {
+        let pairs = [
+            (&self.user_id, &values.user_id),
+            (&self.email, &values.email),
+            (&self.name, &values.name),
+            (&self.roles, &values.roles),
+        ];
+        pairs.into_iter().filter_map(|(name, value)| Some((name.as_ref()?, value.as_ref())))
     }
 }
 
@@ -71,10 +83,16 @@ impl ViaValues {
 }
 
 impl Rules {
+    /// Returns what follows the forward-auth endpoint's path in `path`, if that is where it leads: nothing, or `/` and more.
+    pub fn after_forward_auth<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = self.forward_auth_paths.iter().filter_map(|own| path.strip_prefix(own.as_str()));
+        rest.into_iter().find(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    }
+
     /// Returns whether a `Connection` field has no say over a header: those that say who is asking and how they got here.
     pub fn is_kept_from_connection(&self, name: &HeaderName) -> bool {
         [header::AUTHORIZATION, header::COOKIE, header::HOST, header::FORWARDED].contains(name)
             || name.as_str().starts_with("x-forwarded-")
-            || self.identity.names().contains(&name)
+            || self.identity.names().any(|ours| ours == name)
     }
 }

@@ -37,6 +37,17 @@ pub(super) struct Progress {
     /// Whether the upstream asked for more and the client has not sent it.
     pub waits_for_client: Cell<bool>,
     pub last: Cell<Instant>,
+    pub bytes: Cell<u64>,
+}
+
+/// How many bytes of a request's body have gone on their way; stays readable when the body is gone.
+#[derive(Clone, Debug)]
+pub struct BytesIn(Rc<Progress>);
+
+impl BytesIn {
+    pub fn count(&self) -> u64 {
+        self.0.bytes.get()
+    }
 }
 
 /// The client's body on its way to an upstream.
@@ -53,12 +64,17 @@ impl RequestBody {
             failed: Cell::new(false),
             waits_for_client: Cell::new(false),
             last: Cell::new(Clock::monotonic()),
+            bytes: Cell::new(0),
         };
         Self { incoming: (!done).then_some(incoming), progress: Rc::new(progress) }
     }
 
     pub(super) fn empty_like(progress: &Rc<Progress>) -> Self {
         Self { incoming: None, progress: Rc::clone(progress) }
+    }
+
+    pub fn bytes_in(&self) -> BytesIn {
+        BytesIn(Rc::clone(&self.progress))
     }
 
     pub(super) fn progress(&self) -> Rc<Progress> {
@@ -80,8 +96,11 @@ impl Body for RequestBody {
         match &frame {
             None => this.progress.done.set(true),
             Some(Err(_)) => this.progress.failed.set(true),
-            Some(Ok(_)) if incoming.is_end_stream() => this.progress.done.set(true),
-            Some(Ok(_)) => {}
+            Some(Ok(sent)) => {
+                let length = sent.data_ref().map_or(0, |data| data.len() as u64);
+                this.progress.bytes.set(this.progress.bytes.get() + length);
+                this.progress.done.set(incoming.is_end_stream());
+            }
         }
         Poll::Ready(frame.map(|frame| frame.map(without_forbidden_trailers).map_err(BodyError::from)))
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use balance::Balance;
-pub use body::{BodyError, RequestBody, ResponseBody};
+pub use body::{BodyError, BytesIn, RequestBody, ResponseBody};
 pub use pool::Pools;
 pub use send::{Exchange, forward};
 pub use tunnel::{Tunnel, tunnel};
