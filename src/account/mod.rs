@@ -1,1 +1,3 @@
 //! account
+
+pub mod admin;
