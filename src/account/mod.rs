@@ -2,6 +2,7 @@
 //! Every rule about accounts is here, and no HTTP type. Called by `api` (and the feed by `app`); what it changes takes effect
 //! in the store first, then on the serving side, and only then is the caller answered.
 
+pub mod admin;
 pub mod error;
 pub mod feed;
 pub mod grant;

@@ -15,7 +15,7 @@ impl Api {
         match bearer::read(headers, &self.settings.bearer) {
             Presented::Nothing | Presented::Foreign => Err(Refusal::NoCredential),
             Presented::Token(token) => self.verify(token),
-            Presented::Malformed => Err(Refusal::AmbiguousCredential),
+            Presented::Repeated => Err(Refusal::AmbiguousCredential),
         }
     }
 

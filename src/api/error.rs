@@ -26,7 +26,7 @@ pub enum Refusal {
     NotJson,
     NoCredential,
     BadCredential,
-    /// Two credentials, or bytes that can't be one.
+    /// Two credentials, of which two readers could take either.
     AmbiguousCredential,
 }
 
@@ -154,7 +154,7 @@ fn judge(refusal: Refusal) -> Verdict {
         }
         Refusal::BadCredential => invalid_token(),
         Refusal::AmbiguousCredential => {
-            Verdict::new(StatusCode::BAD_REQUEST, "invalid_request", "the credential is given twice or is no text")
+            Verdict::new(StatusCode::BAD_REQUEST, "invalid_request", "the credential is given more than once")
                 .challenge("Bearer error=\"invalid_request\"")
         }
     }
