@@ -1,12 +1,11 @@
 //! From checked settings to the rules that workers serve by.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderName;
 
 use crate::auth::bearer::BearerSettings;
-use crate::config::{self, Settings};
+use crate::config::settings::{self as config, Settings};
 use crate::gateway::limits::{RequestLimits, RouteLimit};
 use crate::gateway::rules::{Forwarding, IdentityHeaders, ViaValues};
 use crate::gateway::Rules;
@@ -85,7 +84,7 @@ fn upstream(given: &config::Upstream, settings: &Settings) -> Upstream {
     Upstream::new(given.name.clone(), given.servers.iter().map(address).collect(), balance, patience)
 }
 
-fn address(origin: &config::Origin) -> Address {
+pub(super) fn address(origin: &config::Origin) -> Address {
     Address {
         scheme: match origin.scheme {
             config::Scheme::Http => Scheme::Http,
@@ -94,9 +93,4 @@ fn address(origin: &config::Origin) -> Address {
         host: origin.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
         port: origin.port(),
     }
-}
-
-/// Returns how long after its signing an access token of any configuration so far may still be taken.
-pub fn token_memory(settings: &Settings) -> Duration {
-    settings.auth.access_ttl + settings.auth.leeway
 }

@@ -6,8 +6,7 @@ use crate::config::Settings;
 use crate::secret::Secret;
 use crate::store::{SharedStore, StoreError};
 use crate::token::claims::Expected;
-use crate::token::key::{Algorithm, Key, KeyError, KeyRecord};
-use crate::token::set::KeySet;
+use crate::token::key::{Algorithm, Key, KeyError, KeyRecord, KeySet};
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {

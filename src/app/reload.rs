@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::keys::{self, KeysError};
-use super::parts::{self, Certificates};
+use super::listeners::Certificates;
+use super::parts;
 use crate::account::{AccountSettings, Accounts, Hashers};
 use crate::auth::{Authenticator, Trust};
 use crate::clock::Clock;

@@ -4,6 +4,7 @@
 
 mod acceptor;
 mod connection;
+pub mod dispatch;
 mod drive;
 mod gate;
 mod guard;
@@ -14,6 +15,7 @@ mod pulse;
 pub mod redirect;
 mod scan;
 mod service;
+pub mod visit;
 mod worker;
 
 #[cfg(test)]

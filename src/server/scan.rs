@@ -63,7 +63,7 @@ impl Scanner {
                     Ok((length, ends))
                 }
                 Part::Chunked(chunks) => match chunks.advance(rest) {
-                    Ok(progress) => Ok((progress.consumed, progress.finished)),
+                    Ok(progress) => Ok((progress.consumed, progress.is_finished)),
                     Err(_) => Err(Halt::BrokenBody),
                 },
             };
