@@ -43,7 +43,7 @@ async fn heads_that_two_parsers_could_frame_two_ways_are_refused() {
     let table = [
         "content-length: 4\r\ntransfer-encoding: chunked",
         "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked, identity",
+        "transfer-encoding: chunked, chunked",
         "content-length: +4",
         "content-length: 4\r\ncontent-length: 5",
         "content-length : 4",
