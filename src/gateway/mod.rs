@@ -75,7 +75,10 @@ impl Gateway {
         trace: &mut Trace,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         let target = ingress.target;
-        let route = rules.routes.find(target.host(), target.path(), request.method()).ok_or(Refusal::NoRoute)?;
+        let route = rules
+            .routes
+            .find(target.host(), target.path(), request.method())
+            .ok_or_else(|| unserved(rules, target, request.method()))?;
         trace.route = Some(Arc::clone(&route.then.name));
         trace.access = Some(access_kind(&route.access));
         if target.has_encoded_slash() && !route.keep_encoded_slash {
@@ -167,6 +170,14 @@ impl Gateway {
         upgrade::announce(headers);
         Ok(response.map(|_| Body::empty()))
     }
+}
+
+/// Returns why no route was found: nothing is there, or an upstream could take the path for one that another rule protects.
+fn unserved(rules: &Rules, target: &Target, method: &Method) -> Refusal {
+    if rules.routes.is_ambiguous(target.host(), target.path(), method) {
+        return Refusal::AmbiguousPath;
+    }
+    Refusal::NoRoute
 }
 
 /// Returns the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it says so.
