@@ -3,7 +3,7 @@
 use super::*;
 
 fn hasty() -> Settings {
-    Settings { header_timeout: Duration::from_millis(200), idle_timeout: Duration::from_millis(300), ..settings() }
+    Settings { header_timeout: Duration::from_millis(700), idle_timeout: Duration::from_millis(900), ..settings() }
 }
 
 #[tokio::test]

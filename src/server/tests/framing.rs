@@ -133,6 +133,14 @@ async fn bytes_behind_a_declined_upgrade_are_the_next_request_and_checked_as_suc
 }
 
 #[tokio::test]
+async fn an_upgrade_that_the_request_did_not_ask_for_is_never_answered() {
+    let (server, _) = start(settings());
+    // `Upgrade` without its name in `Connection` is no request to upgrade (RFC 9110 section 7.8).
+    let bytes = format!("GET /upgrade HTTP/1.1\r\nhost: a.test\r\nupgrade: echo\r\n\r\n{}", last_get("/next"));
+    assert_eq!(statuses(&talk(&server, bytes.as_bytes()).await), ["500", "200"]);
+}
+
+#[tokio::test]
 async fn a_panic_in_the_handler_is_500_and_the_connection_goes_on() {
     let (server, _) = start(settings());
     let answers = talk(&server, format!("{}{}", get("/panic"), last_get("/next")).as_bytes()).await;
