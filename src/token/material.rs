@@ -14,10 +14,20 @@ use zeroize::Zeroizing;
 use super::algorithm::Algorithm;
 
 pub(super) enum Material {
-    Ed25519 { pair: Ed25519KeyPair, public: ParsedPublicKey },
-    P256 { pair: EcdsaKeyPair, public: ParsedPublicKey },
-    Rsa { pair: RsaKeyPair, public: ParsedPublicKey },
-    Hmac(hmac::Key),
+    Ed25519 {
+        pair: Ed25519KeyPair,
+        public: ParsedPublicKey,
+    },
+    P256 {
+        pair: EcdsaKeyPair,
+        public: ParsedPublicKey,
+    },
+    Rsa {
+        pair: RsaKeyPair,
+        public: ParsedPublicKey,
+    },
+    /// Boxed: its two precomputed states are ten times the size of the others.
+    Hmac(Box<hmac::Key>),
 }
 
 /// The public half, as a JWK spells it (RFC 7518 section 6, RFC 8037 section 2).
@@ -79,7 +89,7 @@ impl Material {
             Algorithm::Hs512 => hmac::HMAC_SHA512,
             Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256 => return None,
         };
-        Some(Self::Hmac(hmac::Key::new(digest, secret)))
+        Some(Self::Hmac(Box::new(hmac::Key::new(digest, secret))))
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {

@@ -56,7 +56,8 @@ fn http_1_takes_exactly_one_host() {
 
 #[test]
 fn an_absolute_target_must_agree_with_host() {
-    let read = |uri: &str, hosts: &[&str]| Target::read(&request(Version::HTTP_11, uri, hosts)).map(|target| target.text);
+    let read =
+        |uri: &str, hosts: &[&str]| Target::read(&request(Version::HTTP_11, uri, hosts)).map(|target| target.text);
     assert_eq!(read("http://A.example:80/x?y", &["a.example"]).as_deref(), Ok("a.example/x?y"));
     assert_eq!(read("https://a.example", &["a.example.:443"]).as_deref(), Ok("a.example/"));
     assert_eq!(read("http://a.example:443/", &["a.example"]), Err(TargetError::HostMismatch));
@@ -68,7 +69,8 @@ fn an_absolute_target_must_agree_with_host() {
 
 #[test]
 fn http_2_names_its_authority_and_a_host_field_may_only_repeat_it() {
-    let read = |uri: &str, hosts: &[&str]| Target::read(&request(Version::HTTP_2, uri, hosts)).map(|target| target.text);
+    let read =
+        |uri: &str, hosts: &[&str]| Target::read(&request(Version::HTTP_2, uri, hosts)).map(|target| target.text);
     assert_eq!(read("https://a.example/x", &[]).as_deref(), Ok("a.example/x"));
     assert_eq!(read("https://a.example/x", &["A.example"]).as_deref(), Ok("a.example/x"));
     assert_eq!(read("/x", &["a.example"]).as_deref(), Ok("a.example/x"));
@@ -82,7 +84,10 @@ fn asterisk_and_authority_form_are_refused() {
     let mut options = request(Version::HTTP_11, "*", &["a.example"]);
     *options.method_mut() = Method::OPTIONS;
     assert_eq!(Target::read(&options), Err(TargetError::InvalidForm));
-    assert_eq!(Target::read(&request(Version::HTTP_11, "a.example:443", &["a.example"])), Err(TargetError::InvalidForm));
+    assert_eq!(
+        Target::read(&request(Version::HTTP_11, "a.example:443", &["a.example"])),
+        Err(TargetError::InvalidForm)
+    );
     assert_eq!(Target::parse("a.example", "x"), Err(TargetError::InvalidForm));
     assert_eq!(Target::parse("a.example", ""), Err(TargetError::InvalidForm));
 }

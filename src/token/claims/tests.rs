@@ -10,6 +10,8 @@ use crate::token::testing::{
     NOW, access_claims, expected, forge, generated, judge_access, judge_refresh, key, refresh_claims, set, shared,
 };
 
+const TTL: Duration = Duration::from_mins(15);
+
 fn keys() -> KeySet {
     set(shared(Algorithm::Hs256, &Secret::new(vec![7; 32])))
 }
@@ -55,9 +57,9 @@ fn change(claims: &mut Value, name: &str, value: Option<Value>) {
 fn a_signed_access_token_says_who_and_comes_back_as_it_went() {
     for algorithm in Algorithm::ALL {
         let keys = set(key(algorithm));
-        let token = sign_access(&keys, &expected(), &principal_with_names(), NOW, Duration::from_secs(900));
+        let token = sign_access(&keys, &expected(), &principal_with_names(), NOW, TTL);
         let claims = verify_access(&keys, &expected(), &token, NOW).unwrap();
-        assert_eq!(claims.expires_at(), NOW.plus(Duration::from_secs(900)));
+        assert_eq!(claims.expires_at(), NOW.plus(TTL));
         assert_eq!(claims.issued_at(), NOW);
         assert_eq!(claims.into_principal().username.as_deref(), Some("ada"), "{algorithm:?}");
     }
@@ -70,7 +72,7 @@ fn principal_with_names() -> Principal {
 #[test]
 fn an_access_token_carries_the_claims_of_the_contract_and_leaves_out_what_is_unknown() {
     let (keys, principal) = (keys(), principal());
-    let payload = payload_of(&sign_access(&keys, &expected(), &principal, NOW, Duration::from_secs(900)));
+    let payload = payload_of(&sign_access(&keys, &expected(), &principal, NOW, TTL));
     let jti = payload["jti"].as_str().unwrap();
     assert_eq!(jti.len(), 22);
     let wanted = json!({
@@ -85,13 +87,13 @@ fn an_access_token_carries_the_claims_of_the_contract_and_leaves_out_what_is_unk
 fn issuer_and_audience_are_absent_unless_configured_and_several_audiences_are_a_list() {
     let keys = keys();
     let bare = Expected { issuer: String::new(), audience: Vec::new(), leeway: Duration::ZERO };
-    let token = sign_access(&keys, &bare, &principal(), NOW, Duration::from_secs(900));
+    let token = sign_access(&keys, &bare, &principal(), NOW, TTL);
     assert_eq!((payload_of(&token).get("iss"), payload_of(&token).get("aud")), (None, None));
     assert!(verify_access(&keys, &bare, &token, NOW).is_ok());
     assert_eq!(verify_access(&keys, &expected(), &token, NOW).unwrap_err(), TokenError::WrongIssuer);
 
     let two = Expected { audience: vec!["api".into(), "web".into()], ..expected() };
-    let token = sign_access(&keys, &two, &principal(), NOW, Duration::from_secs(900));
+    let token = sign_access(&keys, &two, &principal(), NOW, TTL);
     assert_eq!(payload_of(&token)["aud"], json!(["api", "web"]));
     assert!(verify_access(&keys, &expected(), &token, NOW).is_ok());
 }
@@ -99,7 +101,7 @@ fn issuer_and_audience_are_absent_unless_configured_and_several_audiences_are_a_
 #[test]
 fn two_access_tokens_of_the_same_second_have_different_ids() {
     let keys = keys();
-    let sign = || sign_access(&keys, &expected(), &principal(), NOW, Duration::from_secs(900));
+    let sign = || sign_access(&keys, &expected(), &principal(), NOW, TTL);
     assert_ne!(payload_of(&sign())["jti"], payload_of(&sign())["jti"]);
 }
 
@@ -113,7 +115,7 @@ fn the_same_refresh_call_makes_the_same_token() {
             session: SessionId::random(),
             jti: "one",
             issued_at: Timestamp::from_millis(NOW.as_millis() + 250),
-            expires_at: NOW.plus(Duration::from_secs(60)),
+            expires_at: NOW.plus(Duration::from_mins(1)),
         };
         let token = sign_refresh(&keys, "https://id.example", &refresh);
         assert_eq!(token, sign_refresh(&keys, "https://id.example", &refresh), "{algorithm:?}");
