@@ -5,6 +5,9 @@
 pub mod records;
 pub mod sqlite;
 
+#[cfg(test)]
+mod contract;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,1 +1,159 @@
-//! The embedded store: one file, one writer thread with group commit, readers beside it.
+//! The embedded store: one `SQLite` file, one writer thread with group commit, readers beside it.
+//! This file opens it and hands each intent of [`Store`] to the thread that carries it out; the intents themselves
+//! are plain functions over a connection, one file per table. Another process may have the same file open.
+
+mod changes;
+mod failure;
+mod keys;
+mod queue;
+mod reader;
+mod schema;
+mod sessions;
+mod users;
+mod values;
+mod writer;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+
+pub use schema::OpenError;
+
+use super::{
+    Change, NewSession, NewUser, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, User, UserChange,
+    UserKey,
+};
+use crate::clock::Timestamp;
+use crate::identity::{SessionId, UserId};
+use crate::token::key::KeyRecord;
+use reader::Readers;
+use writer::Writer;
+
+/// Reads are short and come beside the gateway's own work: two threads hide each other's disk waits.
+const READERS: usize = 2;
+
+/// The store in one file.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`; makes it, for its owner's eyes only, if there is none.
+    pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
+        let failed = |failure: rusqlite::Error| OpenError::new(path, failure.into());
+        // The writer's connection comes first: it makes the file and its schema, which readers only look at.
+        let connection = schema::open_writer(path)?;
+        let connections = (0..READERS).map(|_| schema::open_reader(path)).collect::<rusqlite::Result<Vec<_>>>();
+        let readers = Readers::start(connections.map_err(failed)?);
+        Ok(Self { writer: Writer::start(connection), readers })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn insert_user(&self, user: NewUser, session: Option<NewSession>) -> Result<User> {
+        self.writer.run(move |database| users::insert(database, &user, session.as_ref())).await
+    }
+
+    async fn find_user(&self, key: &UserKey) -> Result<Option<User>> {
+        let key = key.clone();
+        self.readers.run(move |database| users::find(database, &key)).await
+    }
+
+    async fn list_users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<User>> {
+        let after = after.cloned();
+        self.readers.run(move |database| users::list(database, after.as_ref(), limit)).await
+    }
+
+    async fn update_user(&self, id: &UserId, change: UserChange, now: Timestamp) -> Result<User> {
+        let id = id.clone();
+        self.writer.run(move |database| users::update(database, &id, change, now)).await
+    }
+
+    async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<()> {
+        let id = id.clone();
+        self.writer.run(move |database| users::delete(database, &id, now)).await
+    }
+
+    async fn change_password(&self, id: &UserId, change: PasswordChange, now: Timestamp) -> Result<()> {
+        let id = id.clone();
+        self.writer.run(move |database| users::change_password(database, &id, &change, now)).await
+    }
+
+    async fn upgrade_hash(&self, id: &UserId, expected: &str, hash: &str) -> Result<()> {
+        let (id, expected, hash) = (id.clone(), expected.to_owned(), hash.to_owned());
+        self.writer.run(move |database| users::upgrade_hash(database, &id, &expected, &hash)).await
+    }
+
+    async fn insert_session(&self, session: NewSession) -> Result<()> {
+        self.writer.run(move |database| sessions::insert(database, &session)).await
+    }
+
+    async fn find_session(&self, id: SessionId) -> Result<Option<Session>> {
+        self.readers.run(move |database| sessions::find(database, id)).await
+    }
+
+    async fn list_sessions(&self, user: Option<&UserId>, now: Timestamp) -> Result<Vec<Session>> {
+        let user = user.cloned();
+        self.readers.run(move |database| sessions::list(database, user.as_ref(), now)).await
+    }
+
+    async fn rotate_refresh(&self, request: RefreshRequest) -> Result<Rotation> {
+        self.writer.run(move |database| sessions::rotate(database, &request)).await
+    }
+
+    async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<bool> {
+        self.writer.run(move |database| sessions::end(database, id, now)).await
+    }
+
+    async fn end_sessions(&self, user: &UserId, keep: Option<SessionId>, now: Timestamp) -> Result<Vec<SessionId>> {
+        let user = user.clone();
+        self.writer.run(move |database| sessions::end_all(database, &user, keep, now)).await
+    }
+
+    async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>> {
+        self.writer.run(move |database| keys::ensure(database, &key)).await
+    }
+
+    async fn rotate_key(&self, key: KeyRecord, now: Timestamp) -> Result<()> {
+        self.writer.run(move |database| keys::rotate(database, &key, now)).await
+    }
+
+    async fn list_keys(&self) -> Result<Vec<KeyRecord>> {
+        self.readers.run(keys::list).await
+    }
+
+    async fn changes_after(&self, seq: i64) -> Result<Vec<Change>> {
+        self.readers.run(move |database| changes::after(database, seq)).await
+    }
+
+    async fn last_change(&self) -> Result<i64> {
+        self.readers.run(changes::last).await
+    }
+
+    async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()> {
+        self.writer
+            .run(move |database| {
+                sessions::prune(database, now)?;
+                keys::prune(database, now, keep_after)?;
+                changes::prune(database, now, keep_after)
+            })
+            .await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        // An empty intent still takes the write lock, so another process that holds it for good is noticed.
+        self.writer.run(|_| Ok(())).await?;
+        self.readers.run(|database| changes::last(database).map(drop)).await
+    }
+
+    async fn close(&self) {
+        // The writer last: the connection that closes last folds the log into the file and removes it.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+pub(in crate::store) mod tests;

@@ -1,0 +1,93 @@
+//! What every store must do, whichever backend it is: the behaviours of `Store`, and the list that runs each of them
+//! against a backend. A new backend implements [`Home`] and adds one line to the end of this file.
+
+mod accounts;
+mod feed;
+mod fixtures;
+mod keys;
+mod lasting;
+mod passwords;
+mod races;
+mod refresh;
+mod sessions;
+
+use async_trait::async_trait;
+
+use super::SharedStore;
+
+/// A place where a store keeps its data. It can be opened again, as another process would.
+#[async_trait]
+pub trait Home: Send + Sync {
+    async fn open(&self) -> SharedStore;
+
+    /// Returns another place of this kind, still empty.
+    fn another(&self) -> Box<dyn Home>;
+}
+
+macro_rules! run_contract {
+    ($backend:ident, $home:expr) => {
+        run_contract! { $backend, $home;
+            accounts::a_user_is_found_by_id_email_and_username,
+            accounts::a_field_that_is_not_mentioned_stays_and_an_empty_one_is_cleared,
+            accounts::a_new_address_is_an_unverified_one,
+            accounts::the_email_of_another_account_is_refused,
+            accounts::the_username_of_another_account_is_refused,
+            accounts::two_accounts_without_a_name_may_stand_side_by_side,
+            accounts::a_refused_update_changes_nothing,
+            accounts::a_user_whose_first_session_fails_is_not_made,
+            accounts::a_row_imported_twice_is_refused_for_its_email,
+            accounts::users_are_listed_in_pages_by_id,
+            accounts::a_deleted_user_is_gone_with_every_session,
+            accounts::what_is_unknown_is_not_found,
+            passwords::a_changed_password_ends_every_session_but_the_kept_one,
+            passwords::a_password_changed_meanwhile_is_not_overwritten,
+            passwords::a_sign_in_against_the_old_password_begins_no_session,
+            passwords::an_upgraded_hash_ends_nothing,
+            passwords::a_hash_changed_meanwhile_is_not_upgraded,
+            sessions::a_session_is_kept_as_it_was_begun,
+            sessions::sessions_are_listed_newest_first_and_only_live_ones,
+            sessions::a_disabled_users_sessions_end_and_none_begins,
+            sessions::a_session_ends_once,
+            sessions::ending_a_users_sessions_spares_the_kept_one_and_other_users,
+            sessions::pruning_takes_only_sessions_of_which_no_token_lives,
+            refresh::a_rotation_is_stored_with_where_it_came_from,
+            refresh::a_repeat_within_grace_keeps_the_successor,
+            refresh::a_replay_ends_the_session,
+            refresh::an_expired_session_ends,
+            refresh::without_rotation_the_token_is_kept,
+            refresh::another_users_token_has_no_effect,
+            refresh::a_session_that_ended_stays_ended,
+            refresh::the_last_access_expiry_never_falls,
+            keys::a_key_is_made_once_per_algorithm,
+            keys::a_rotated_key_signs_and_the_old_one_is_retired,
+            keys::a_retired_key_is_pruned_when_its_time_has_come,
+            keys::a_known_key_can_come_back_into_use,
+            feed::each_change_has_its_line_in_order,
+            feed::what_fails_leaves_no_line,
+            feed::an_end_is_remembered_until_its_last_access_token_is_dead,
+            feed::pruning_never_takes_numbers_back,
+            feed::an_end_that_must_be_remembered_is_not_pruned,
+            feed::another_process_hears_of_changes,
+            races::one_email_goes_to_one_of_sixteen,
+            races::sixteen_refreshes_agree_on_one_successor,
+            races::sixteen_starts_make_one_key,
+            races::a_refresh_never_survives_a_disabled_user,
+            lasting::closing_and_opening_keeps_everything,
+            lasting::dropping_without_closing_keeps_what_was_acknowledged,
+            lasting::a_closed_store_says_so,
+            lasting::an_open_store_answers_ping,
+        }
+    };
+    ($backend:ident, $home:expr; $($topic:ident::$behaviour:ident,)*) => {
+        mod $backend {
+            $(
+                #[tokio::test]
+                async fn $behaviour() {
+                    super::$topic::$behaviour(&$home).await;
+                }
+            )*
+        }
+    };
+}
+
+run_contract!(sqlite, crate::store::sqlite::tests::TestHome::new());

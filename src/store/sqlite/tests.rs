@@ -1,0 +1,74 @@
+//! Runs the contract against a file in a temporary folder, and tests what only a file can show.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::contract::Home;
+use crate::store::{SharedStore, StoreError};
+
+/// A folder with one store file.
+pub(in crate::store) struct TestHome(TempDir);
+
+impl TestHome {
+    pub(in crate::store) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("store.db")
+    }
+}
+
+#[async_trait]
+impl Home for TestHome {
+    async fn open(&self) -> SharedStore {
+        Arc::new(SqliteStore::open(&self.path()).unwrap())
+    }
+
+    fn another(&self) -> Box<dyn Home> {
+        Box::new(Self::new())
+    }
+}
+
+#[tokio::test]
+async fn closing_folds_the_log_into_the_file() {
+    let home = TestHome::new();
+    let store = home.open().await;
+    store.ping().await.unwrap();
+    store.close().await;
+    let names: Vec<_> = fs::read_dir(home.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["store.db"]);
+}
+
+#[tokio::test]
+async fn a_value_that_is_not_ours_is_damage_and_never_a_default() {
+    let home = TestHome::new();
+    let store = home.open().await;
+    let by_hand = Connection::open(home.path()).unwrap();
+    by_hand
+        .execute_batch(
+            "INSERT INTO users (id, roles, is_active, email_verified, password_changed_at, created_at, updated_at)
+             VALUES ('1', '[\"admin\", \"a,b\"]', 1, 0, 0, 0, 0)",
+        )
+        .unwrap();
+    assert!(matches!(store.list_users(None, 10).await, Err(StoreError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_page_overwritten_on_disk_is_damage() {
+    let home = TestHome::new();
+    home.open().await.close().await;
+    let file = OpenOptions::new().write(true).open(home.path()).unwrap();
+    let length = file.metadata().unwrap().len();
+    // The first page holds the schema; all that comes after it is overwritten.
+    file.write_all_at(&vec![0xaa; usize::try_from(length).unwrap() - 4096], 4096).unwrap();
+    let store = home.open().await;
+    assert!(matches!(store.list_users(None, 10).await, Err(StoreError::Damaged(_))));
+}

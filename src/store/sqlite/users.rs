@@ -1,0 +1,225 @@
+//! Accounts. The keys of e-mail and user name stand beside what is shown of them, under a UNIQUE index each,
+//! so that racers for one name are settled by the file itself.
+
+use rusqlite::{Connection, Row, params};
+
+use super::values::Roles;
+use super::{changes, sessions};
+use crate::clock::Timestamp;
+use crate::identity::UserId;
+use crate::identity::email::Email;
+use crate::identity::username::Username;
+use crate::store::{ChangeKind, NewSession, NewUser, PasswordChange, Result, StoreError, User, UserChange, UserKey};
+
+/// A user with the two keys that no other room sees again.
+struct Stored {
+    user: User,
+    email_key: Option<String>,
+    username_key: Option<String>,
+}
+
+pub(super) fn insert(database: &Connection, new: &NewUser, session: Option<&NewSession>) -> Result<User> {
+    let stored = Stored {
+        email_key: new.email.as_ref().map(|email| email.key().to_owned()),
+        username_key: new.username.as_ref().map(|username| username.key().to_owned()),
+        user: User {
+            id: new.id.clone(),
+            email: new.email.as_ref().map(|email| email.address().to_owned()),
+            username: new.username.as_ref().map(|username| username.name().to_owned()),
+            first_name: new.first_name.clone(),
+            last_name: new.last_name.clone(),
+            full_name: new.full_name.clone(),
+            phone: new.phone.clone(),
+            roles: new.roles.clone(),
+            is_active: new.is_active,
+            email_verified: false,
+            password_hash: new.password_hash.clone(),
+            password_changed_at: new.now,
+            created_at: new.now,
+            updated_at: new.now,
+        },
+    };
+    refuse_taken(database, &stored, None)?;
+    write(database, INSERT, &stored)?;
+    if let Some(session) = session {
+        sessions::insert(database, session)?;
+    }
+    Ok(stored.user)
+}
+
+pub(super) fn by_id(database: &Connection, id: &UserId) -> Result<Option<User>> {
+    Ok(stored(database, id)?.map(|stored| stored.user))
+}
+
+pub(super) fn find(database: &Connection, key: &UserKey) -> Result<Option<User>> {
+    let (sql, key) = match key {
+        UserKey::Id(id) => return by_id(database, id),
+        UserKey::Email(email) => ("SELECT * FROM users WHERE email_key = ?1", email.key()),
+        UserKey::Username(username) => ("SELECT * FROM users WHERE username_key = ?1", username.key()),
+    };
+    database.prepare_cached(sql)?.query_and_then([key], read)?.next().transpose()
+}
+
+pub(super) fn list(database: &Connection, after: Option<&UserId>, limit: usize) -> Result<Vec<User>> {
+    // No id is empty, so the empty text comes before all of them.
+    let after = after.map_or("", UserId::as_str);
+    database
+        .prepare_cached("SELECT * FROM users WHERE id > ?1 ORDER BY id LIMIT ?2")?
+        .query_and_then(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], read)?
+        .collect()
+}
+
+pub(super) fn update(database: &Connection, id: &UserId, change: UserChange, now: Timestamp) -> Result<User> {
+    let mut stored = stored(database, id)?.ok_or(StoreError::NotFound)?;
+    let before = stored.user.clone();
+    apply(&mut stored, change);
+    if stored.user == before {
+        return Ok(before);
+    }
+    stored.user.updated_at = now;
+    refuse_taken(database, &stored, Some(id))?;
+    write(database, UPDATE, &stored)?;
+    if !stored.user.is_active {
+        sessions::end_all(database, id, None, now)?;
+    }
+    changes::append(database, &ChangeKind::UserChanged(id.clone()), now)?;
+    Ok(stored.user)
+}
+
+pub(super) fn delete(database: &Connection, id: &UserId, now: Timestamp) -> Result<()> {
+    sessions::end_all(database, id, None, now)?;
+    let deleted = database.prepare_cached("DELETE FROM users WHERE id = ?1")?.execute([id])?;
+    if deleted == 0 {
+        return Err(StoreError::NotFound);
+    }
+    changes::append(database, &ChangeKind::UserChanged(id.clone()), now)
+}
+
+pub(super) fn change_password(
+    database: &Connection,
+    id: &UserId,
+    change: &PasswordChange,
+    now: Timestamp,
+) -> Result<()> {
+    // `password_changed_at` strictly grows, because a sign-in that began before the change is told by that it differs.
+    let changed = database
+        .prepare_cached(
+            "UPDATE users SET password_hash = ?3, password_changed_at = max(?4, password_changed_at + 1), updated_at = ?4
+             WHERE id = ?1 AND (?2 IS NULL OR password_hash IS ?2)",
+        )?
+        .execute(params![id, change.expected, change.hash, now])?;
+    if changed == 0 {
+        return Err(StoreError::NotFound);
+    }
+    sessions::end_all(database, id, change.keep, now)?;
+    Ok(())
+}
+
+pub(super) fn upgrade_hash(database: &Connection, id: &UserId, expected: &str, hash: &str) -> Result<()> {
+    let changed = database
+        .prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
+        .execute(params![id, expected, hash])?;
+    if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+}
+
+fn apply(stored: &mut Stored, change: UserChange) {
+    let user = &mut stored.user;
+    if let Some(email) = change.email {
+        let address = email.as_ref().map(|email| email.address().to_owned());
+        user.email_verified = user.email_verified && user.email == address;
+        user.email = address;
+        stored.email_key = email.as_ref().map(|email: &Email| email.key().to_owned());
+    }
+    if let Some(username) = change.username {
+        user.username = username.as_ref().map(|username| username.name().to_owned());
+        stored.username_key = username.as_ref().map(|username: &Username| username.key().to_owned());
+    }
+    set(&mut user.first_name, change.first_name);
+    set(&mut user.last_name, change.last_name);
+    set(&mut user.full_name, change.full_name);
+    set(&mut user.phone, change.phone);
+    set(&mut user.roles, change.roles);
+    set(&mut user.is_active, change.is_active);
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+/// Says which name is taken, the e-mail first, by anyone but `except`. The indexes would refuse as well, but in an order of
+/// their own, and a row imported twice would be refused for its id.
+fn refuse_taken(database: &Connection, stored: &Stored, except: Option<&UserId>) -> Result<()> {
+    let taken = |sql: &str, key: &Option<String>| -> Result<bool> {
+        Ok(database.prepare_cached(sql)?.exists(params![key, except])?)
+    };
+    if taken("SELECT 1 FROM users WHERE email_key = ?1 AND id IS NOT ?2", &stored.email_key)? {
+        return Err(StoreError::EmailTaken);
+    }
+    if taken("SELECT 1 FROM users WHERE username_key = ?1 AND id IS NOT ?2", &stored.username_key)? {
+        return Err(StoreError::UsernameTaken);
+    }
+    Ok(())
+}
+
+const INSERT: &str = "
+    INSERT INTO users (id, email, email_key, username, username_key, first_name, last_name, full_name, phone, roles,
+                       is_active, email_verified, password_hash, password_changed_at, created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+
+const UPDATE: &str = "
+    UPDATE users SET email = ?2, email_key = ?3, username = ?4, username_key = ?5, first_name = ?6, last_name = ?7,
+                     full_name = ?8, phone = ?9, roles = ?10, is_active = ?11, email_verified = ?12, password_hash = ?13,
+                     password_changed_at = ?14, created_at = ?15, updated_at = ?16
+    WHERE id = ?1";
+
+/// Runs [`INSERT`] or [`UPDATE`], which number their parameters alike.
+fn write(database: &Connection, sql: &str, stored: &Stored) -> Result<()> {
+    let Stored { user, email_key, username_key } = stored;
+    database.prepare_cached(sql)?.execute(params![
+        user.id,
+        user.email,
+        email_key,
+        user.username,
+        username_key,
+        user.first_name,
+        user.last_name,
+        user.full_name,
+        user.phone,
+        Roles(user.roles.clone()),
+        user.is_active,
+        user.email_verified,
+        user.password_hash,
+        user.password_changed_at,
+        user.created_at,
+        user.updated_at,
+    ])?;
+    Ok(())
+}
+
+fn stored(database: &Connection, id: &UserId) -> Result<Option<Stored>> {
+    let read = |row: &Row<'_>| {
+        Ok(Stored { user: read(row)?, email_key: row.get("email_key")?, username_key: row.get("username_key")? })
+    };
+    database.prepare_cached("SELECT * FROM users WHERE id = ?1")?.query_and_then([id], read)?.next().transpose()
+}
+
+fn read(row: &Row<'_>) -> Result<User> {
+    Ok(User {
+        id: row.get("id")?,
+        email: row.get("email")?,
+        username: row.get("username")?,
+        first_name: row.get("first_name")?,
+        last_name: row.get("last_name")?,
+        full_name: row.get("full_name")?,
+        phone: row.get("phone")?,
+        roles: row.get::<_, Roles>("roles")?.0,
+        is_active: row.get("is_active")?,
+        email_verified: row.get("email_verified")?,
+        password_hash: row.get("password_hash")?,
+        password_changed_at: row.get("password_changed_at")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}

@@ -1,0 +1,84 @@
+//! How our values stand in columns. What does not read back as what we wrote is an error, never a default.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+use crate::clock::Timestamp;
+use crate::identity::{Role, SessionId, UserId};
+use crate::token::key::Algorithm;
+
+/// The text in a column is not one of ours. The text itself is not repeated: it could be anything.
+#[derive(Debug, thiserror::Error)]
+#[error("not {0}")]
+struct Foreign(&'static str);
+
+fn foreign(expected: &'static str) -> FromSqlError {
+    FromSqlError::other(Foreign(expected))
+}
+
+impl ToSql for Timestamp {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_millis().into())
+    }
+}
+
+impl FromSql for Timestamp {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self::from_millis)
+    }
+}
+
+impl ToSql for UserId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
+    }
+}
+
+impl FromSql for UserId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or_else(|| foreign("a user id"))
+    }
+}
+
+impl ToSql for SessionId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for SessionId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(|_| foreign("a session id"))
+    }
+}
+
+impl ToSql for Algorithm {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for Algorithm {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or_else(|| foreign("an algorithm"))
+    }
+}
+
+/// Roles as a JSON array of strings.
+pub(super) struct Roles(pub Vec<Role>);
+
+impl ToSql for Roles {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let names: Vec<&str> = self.0.iter().map(Role::as_str).collect();
+        let text =
+            serde_json::to_string(&names).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        Ok(text.into())
+    }
+}
+
+impl FromSql for Roles {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let names: Vec<String> = serde_json::from_str(value.as_str()?).map_err(|_| foreign("a JSON array of roles"))?;
+        let roles: Option<Vec<Role>> = names.iter().map(|name| Role::parse(name)).collect();
+        roles.map(Self).ok_or_else(|| foreign("a role"))
+    }
+}
