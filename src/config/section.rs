@@ -375,7 +375,9 @@ fn quoted(text: &str) -> String {
 
 fn quoting_hint(value: &DeValue<'_>) -> Option<String> {
     match value {
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Some("write it in quotes".to_owned()),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
+            Some("write it in quotes, with its unit if it has one".to_owned())
+        }
         DeValue::String(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }
 }

@@ -99,18 +99,19 @@ fn signing(section: &Section<'_>, auth: &mut Auth) {
             section.refuse(key, Fault::new(format!("a secret of {length} bytes"), "at least 32 bytes").hint(hint));
         }
     }
-    if !algorithm_is_known {
-        return;
+    if algorithm_is_known && secret_was_read {
+        refuse_disagreement(section, auth);
     }
-    let name = auth.algorithm.name();
+}
+
+/// Refuses a symmetric algorithm without its secret, and secrets that the algorithm has no use for.
+fn refuse_disagreement(section: &Section<'_>, auth: &Auth) {
+    let (name, secrets) = (auth.algorithm.name(), &auth.secrets);
     if auth.algorithm.is_symmetric() {
-        if secrets.access.is_none() && secret_was_read {
+        if secrets.access.is_none() {
             let key = if section.is_set("secret") { "secret" } else { "algorithm" };
-            let hint = Some("set auth.secret = \"env:VESTIBULE_SECRET\", for example".to_owned());
-            section.refuse(
-                key,
-                Fault::new(format!("{name} without a secret"), "auth.secret of at least 32 bytes").hint(hint),
-            );
+            let fault = Fault::new(format!("{name} without a secret"), "auth.secret of at least 32 bytes");
+            section.refuse(key, fault.hint(Some("set auth.secret = \"env:AUTH_SECRET\", for example".to_owned())));
         }
         return;
     }
