@@ -1,9 +1,10 @@
 //! A value that can be swapped while others read it: rules, keys, certificates.
 //! Readers on a worker keep a [`Reader`], which costs one atomic load while nothing has changed.
 
+use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Cache};
+use arc_swap::{ArcSwap, Cache, Guard};
 
 /// A shared snapshot; clones point at the same place.
 pub struct Live<T>(Arc<ArcSwap<T>>);
@@ -18,6 +19,11 @@ impl<T> Live<T> {
         self.0.load_full()
     }
 
+    /// Returns the snapshot of this moment for a short look: cheaper than [`Live::current`], and not to be held across an await.
+    pub fn guard(&self) -> Guard<Arc<T>> {
+        self.0.load()
+    }
+
     pub fn replace(&self, value: T) {
         self.0.store(Arc::new(value));
     }
@@ -30,6 +36,12 @@ impl<T> Live<T> {
 impl<T> Clone for Live<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Live<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Live(…)")
     }
 }
 

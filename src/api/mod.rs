@@ -1,1 +1,187 @@
-//! api
+//! Our own endpoints as JSON (SPEC 3): parse, call `account`, answer. No rule lives here, and nothing of the store.
+//! Runs on the office; the gateway hands over requests whose canonical path [`Api::owns`], with their bodies read.
+
+mod answer;
+mod credential;
+mod discovery;
+mod error;
+mod input;
+mod me;
+mod oauth;
+mod openapi;
+mod password;
+mod routes;
+mod sessions;
+mod sign_in;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::USER_AGENT;
+use http::{HeaderMap, Method, Request, Response};
+
+use crate::account::{Accounts, Context};
+use crate::auth::bearer::BearerSettings;
+use crate::auth::{Authenticator, Trust};
+use crate::http::client::ClientAddr;
+use crate::identity::Caller;
+use crate::live::Live;
+
+use error::Refusal;
+use routes::{Found, Needs, Operation, RouteTable};
+
+/// Sessions keep this much of a `User-Agent`.
+const MAX_USER_AGENT_CHARS: usize = 256;
+
+/// What the endpoints are told by the configuration.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// `auth.prefix`, such as `/auth`.
+    pub prefix: String,
+    /// `[auth.paths]`: further absolute paths, each under a name of [`endpoint_names`].
+    pub extra_paths: Vec<(String, String)>,
+    pub bearer: BearerSettings,
+    /// What register, login and refresh call the access token.
+    pub access_token_name: String,
+    /// Members that requests may carry without effect.
+    pub ignored_fields: BTreeSet<String>,
+    /// The origin that metadata points to, without a final slash.
+    pub public_url: String,
+}
+
+/// Returns the names that `[auth.paths]` may give further paths to.
+pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
+    routes::resources().map(|resource| resource.name)
+}
+
+/// The endpoints; one for each configuration.
+pub struct Api {
+    accounts: Arc<Accounts>,
+    authenticator: Arc<Authenticator>,
+    trust: Live<Trust>,
+    settings: ApiSettings,
+    routes: RouteTable,
+}
+
+/// One request on its way through a handler.
+struct Call<'a> {
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+    parameter: Option<&'a str>,
+    context: Context,
+}
+
+impl Api {
+    pub fn new(
+        accounts: Arc<Accounts>,
+        authenticator: Arc<Authenticator>,
+        trust: Live<Trust>,
+        settings: ApiSettings,
+    ) -> Self {
+        let routes = RouteTable::new(&settings.prefix, &settings.extra_paths);
+        Self { accounts, authenticator, trust, settings, routes }
+    }
+
+    /// Returns whether a canonical path is ours: the prefix and all below it, further paths, and the well-known ones.
+    pub fn owns(&self, path: &str) -> bool {
+        self.routes.owns(path)
+    }
+
+    /// Returns the answer to a request whose URI is canonical and whose body is within its limit.
+    pub async fn answer(&self, client: ClientAddr, request_id: &str, request: Request<Bytes>) -> Response<Bytes> {
+        let answered = self.dispatch(client, request_id, &request).await;
+        let response = answer::finish(answered.unwrap_or_else(Refusal::into_response));
+        if request.method() == Method::HEAD { answer::without_body(response) } else { response }
+    }
+
+    async fn dispatch(
+        &self,
+        client: ClientAddr,
+        request_id: &str,
+        request: &Request<Bytes>,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let (operation, needs, parameter) = match self.routes.find(request.method(), request.uri().path()) {
+            Found::Operation { operation, needs, parameter } => (operation, needs, parameter),
+            Found::OtherMethods(resource) => return Err(Refusal::OtherMethods(resource)),
+            Found::Nothing => return Err(Refusal::NotFound),
+        };
+        let headers = request.headers();
+        let context = context(client, request_id, headers);
+        let call = Call { headers, body: request.body(), parameter, context };
+        match needs {
+            Needs::Nothing => self.answer_anyone(operation, &call).await,
+            Needs::Bearer => {
+                let caller = self.require_caller(headers)?;
+                self.answer_caller(operation, &call, &caller).await
+            }
+        }
+    }
+
+    async fn answer_anyone(&self, operation: Operation, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
+        match operation {
+            Operation::Register => self.register(call).await,
+            Operation::Login => self.login(call).await,
+            Operation::Refresh => self.refresh(call).await,
+            Operation::Logout => self.logout(call).await,
+            Operation::IssueToken => Ok(self.issue_token(call).await),
+            Operation::VerifyGiven => self.verify_given(call),
+            Operation::Revoke => Ok(self.revoke(call).await),
+            Operation::KeySet => Ok(self.key_set()),
+            Operation::Metadata => Ok(self.metadata()),
+            Operation::Description => Ok(self.description()),
+            Operation::LogoutAll
+            | Operation::ShowMe
+            | Operation::ChangeMe
+            | Operation::DeleteMe
+            | Operation::ListSessions
+            | Operation::EndSession
+            | Operation::ChangePassword
+            | Operation::VerifyBearer
+            | Operation::Introspect => Err(Refusal::NoCredential),
+        }
+    }
+
+    async fn answer_caller(
+        &self,
+        operation: Operation,
+        call: &Call<'_>,
+        caller: &Caller,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let principal = &caller.principal;
+        match operation {
+            Operation::LogoutAll => self.logout_all(call, principal).await,
+            Operation::ShowMe => self.show_me(principal).await,
+            Operation::ChangeMe => self.change_me(call, principal).await,
+            Operation::DeleteMe => self.delete_me(call, principal).await,
+            Operation::ListSessions => self.list_sessions(principal).await,
+            Operation::EndSession => self.end_session(call, principal).await,
+            Operation::ChangePassword => self.change_password(call, principal).await,
+            Operation::VerifyBearer => Ok(self.show_active(caller)),
+            Operation::Introspect => Ok(self.introspect(call, principal).await),
+            Operation::Register
+            | Operation::Login
+            | Operation::Refresh
+            | Operation::Logout
+            | Operation::IssueToken
+            | Operation::VerifyGiven
+            | Operation::Revoke
+            | Operation::KeySet
+            | Operation::Metadata
+            | Operation::Description => self.answer_anyone(operation, call).await,
+        }
+    }
+}
+
+fn context(client: ClientAddr, request_id: &str, headers: &HeaderMap) -> Context {
+    let agent = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
+    Context {
+        ip: client.ip.to_canonical().to_string(),
+        user_agent: agent.chars().take(MAX_USER_AGENT_CHARS).collect(),
+        network: client.network(),
+        request_id: request_id.to_owned(),
+    }
+}

@@ -1,1 +1,99 @@
-//! config
+//! Turns TOML text into checked [`Settings`], or into every [`Problem`] of it at once, each with its place and the way out.
+//! It never shows a secret, and opens no file but the configuration and those that a value names with `file:`.
+//! Called by `app` and `cli`, and imported by nobody else.
+
+mod defaults;
+mod document;
+mod environment;
+mod front;
+mod problem;
+mod read;
+mod section;
+pub mod settings;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use document::{At, Document, Fault};
+use section::Section;
+
+pub use environment::Environment;
+pub use front::{FrontOptions, front};
+pub use problem::{Problem, Problems};
+pub use settings::Settings;
+
+/// Returns the file that is read when none is named: the first that exists of `vestibule.toml` and
+/// `config/vestibule.toml`, else the first, so that [`load`] can say that it is missing.
+pub fn find_file() -> PathBuf {
+    let places = ["vestibule.toml", "config/vestibule.toml"].map(PathBuf::from);
+    places.iter().find(|place| place.is_file()).unwrap_or(&places[0]).clone()
+}
+
+/// Returns the settings that the file and the variables make, or everything that is wrong with them.
+pub fn load(path: &Path, environment: &Environment) -> Result<Settings, Problems> {
+    let name = path.display().to_string();
+    let unreadable = |found: String, hint: Option<&str>| {
+        let hint = hint.map(str::to_owned);
+        Problems(vec![Problem::of_file(&name, found, "a configuration file in TOML", hint)])
+    };
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            let hint = "`vestibule front http://127.0.0.1:3000 --print-config` prints one to start from";
+            unreadable("no such file".to_owned(), Some(hint))
+        }
+        _ => unreadable(error.to_string(), None),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..valid]);
+        let (line, column) = problem::line_and_column(&text, valid);
+        let mut problems = unreadable("bytes that are not UTF-8".to_owned(), None);
+        (problems.0[0].line, problems.0[0].column) = (line, column);
+        problems
+    })?;
+    parse(&name, &text, environment)
+}
+
+/// Returns the settings that `text` and the variables make; `name` stands for the file in problems.
+pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Settings, Problems> {
+    let document = Document::new(name, text, environment);
+    let settings = read_document(&document);
+    let problems = document.into_problems();
+    if problems.is_empty() { Ok(settings) } else { Err(Problems(problems)) }
+}
+
+fn read_document(document: &Document<'_>) -> Settings {
+    let (table, errors) = DeTable::parse_recoverable(document.text);
+    for error in &errors {
+        let at = At::Span(error.span().unwrap_or_default());
+        document.refuse(&at, "", syntax_fault(error.message()));
+    }
+    // A repeated key leaves the rest readable; after any other slip the parser guesses, and problems of guesses mislead.
+    if errors.iter().any(|error| error.message() != DUPLICATE_KEY) {
+        return Settings::default();
+    }
+    // The table borrows from itself through `Section`, so it is lent for as long as the reading takes.
+    let table = table.into_inner();
+    let root = Section::root(document, &table);
+    let settings = read::settings(&root);
+    document.refuse_unknown_keys(&table, "");
+    document.refuse_unknown_variables();
+    settings
+}
+
+const DUPLICATE_KEY: &str = "duplicate key";
+
+fn syntax_fault(message: &str) -> Fault {
+    if message == DUPLICATE_KEY {
+        return Fault::new("a key for the second time", "each key once");
+    }
+    match message.split_once(", expected ") {
+        Some((found, expected)) => Fault::new(found, expected),
+        None => Fault::new(message, "TOML (https://toml.io)"),
+    }
+}

@@ -1,1 +1,216 @@
-//! gateway
+//! The serving path: canonical target → route → who is asking → may they → identity headers → upstream → stream back.
+//! Can never change users: it knows neither store nor accounts, only what [`Authenticator`] and [`Rules`] say.
+
+pub mod credentials;
+pub mod forward_auth;
+pub mod forwarded;
+pub mod identity_headers;
+pub mod limits;
+pub mod refuse;
+pub mod rules;
+pub mod streams;
+mod upgrade;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
+
+use crate::auth::Authenticator;
+use crate::clock::{Clock, Timestamp};
+use crate::http::body::Body;
+use crate::http::client::ClientAddr;
+use crate::http::header::remove_hop_by_hop;
+use crate::http::target::Target;
+use crate::identity::Caller;
+use crate::policy::{self, Access, Permit};
+use crate::telemetry::metrics::AccessKind;
+use crate::upstream::{self, BytesIn, Exchange, Pools, RequestBody, ResponseBody, Upstream};
+
+pub use refuse::Refusal;
+pub use rules::{Forwarding, Rules};
+
+use streams::Streams;
+
+/// A request as the edge took it in: read once, before any rule.
+#[derive(Debug)]
+pub struct Ingress<'a> {
+    pub target: &'a Target,
+    pub client: ClientAddr,
+    pub is_tls: bool,
+    pub version: http::Version,
+    pub request_id: &'a http::HeaderValue,
+    pub now: Timestamp,
+}
+
+/// What the access line tells of a request's way; filled in as far as it came.
+#[derive(Debug, Default)]
+pub struct Trace {
+    pub route: Option<Arc<str>>,
+    pub access: Option<AccessKind>,
+    pub caller: Option<Arc<Caller>>,
+    pub upstream: Option<Arc<Upstream>>,
+    /// From the decision to the upstream's response head.
+    pub upstream_time: Option<Duration>,
+    pub bytes_in: Option<BytesIn>,
+}
+
+/// One worker's gateway.
+pub struct Gateway {
+    pub authenticator: Arc<Authenticator>,
+    pub pools: Rc<Pools>,
+    pub streams: Rc<Streams>,
+}
+
+impl Gateway {
+    /// Returns the upstream's answer to a request that the rules let pass, or why they don't.
+    pub async fn serve(
+        &self,
+        rules: &Rules,
+        ingress: Ingress<'_>,
+        mut request: Request<Incoming>,
+        trace: &mut Trace,
+    ) -> Result<Response<Body<ResponseBody>>, Refusal> {
+        let target = ingress.target;
+        let route = rules
+            .routes
+            .find(target.host(), target.path(), request.method())
+            .ok_or_else(|| unserved(rules, target, request.method()))?;
+        trace.route = Some(Arc::clone(&route.then.name));
+        trace.access = Some(access_kind(&route.access));
+        if target.has_encoded_slash() && !route.keep_encoded_slash {
+            return Err(Refusal::EncodedSlash);
+        }
+        if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
+            return Err(Refusal::MethodNotServed);
+        }
+        rules.limits.admit(&route.then, ingress.client.network(), ingress.now)?;
+        let caller = self.identify(rules, &route.access, request.headers(), ingress.now)?;
+        trace.caller.clone_from(&caller);
+        let permit = policy::decide(&route.access, caller)?;
+
+        let upgrade = upgrade::take(&mut request);
+        *request.uri_mut() = upstream_uri(target, route);
+        let headers = request.headers_mut();
+        remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
+        credentials::remove_ours(headers, &permit, rules, &self.authenticator);
+        forwarded::rewrite(headers, &ingress, rules);
+        identity_headers::replace(headers, &permit, rules);
+        if upgrade.is_some() {
+            upgrade::announce(headers);
+        }
+        let request = request.map(|body| RequestBody::new(body, &rules.filter));
+        trace.bytes_in = Some(request.body().bytes_in());
+        self.forward(&route.then.upstream, permit, request, upgrade, (ingress.client, trace)).await
+    }
+
+    /// Returns who is asking, if the route wants to know and they say. A credential that is shown and bad is never ignored.
+    fn identify(
+        &self,
+        rules: &Rules,
+        access: &Access,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Caller>>, Refusal> {
+        match access {
+            Access::Public => Ok(None),
+            Access::Optional | Access::Protected(_) => credentials::identify(headers, rules, &self.authenticator, now),
+        }
+    }
+
+    async fn forward(
+        &self,
+        upstream: &Arc<Upstream>,
+        permit: Permit,
+        request: Request<RequestBody>,
+        upgrade: Option<hyper::upgrade::OnUpgrade>,
+        (client, trace): (ClientAddr, &mut Trace),
+    ) -> Result<Response<Body<ResponseBody>>, Refusal> {
+        trace.upstream = Some(Arc::clone(upstream));
+        let started = Clock::monotonic();
+        let is_head = request.method() == Method::HEAD;
+        let exchange = Exchange { pools: &self.pools, upstream, client: client_hash(client) };
+        let mut response = upstream::forward(exchange, &permit, request).await?;
+        trace.upstream_time = Some(started.elapsed());
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return self.switch(upstream, &permit, response, upgrade);
+        }
+        clean_response_headers(&mut response, is_head);
+        if streams::is_long_lived(response.headers())
+            && let Some(caller) = permit.caller()
+        {
+            let cut = self.streams.watch(caller.principal.session);
+            response.body_mut().cut_when(cut);
+        }
+        Ok(response.map(Body::Stream))
+    }
+
+    /// Returns the 101 that joins both ends, if the client had asked for one.
+    fn switch(
+        &self,
+        upstream: &Upstream,
+        permit: &Permit,
+        mut response: Response<ResponseBody>,
+        upgrade: Option<hyper::upgrade::OnUpgrade>,
+    ) -> Result<Response<Body<ResponseBody>>, Refusal> {
+        let client = upgrade.filter(|_| upgrade::is_websocket(response.headers())).ok_or(Refusal::UnaskedUpgrade)?;
+        let server = hyper::upgrade::on(&mut response);
+        let cut = permit.caller().map(|caller| self.streams.watch(caller.principal.session));
+        tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
+            client,
+            server,
+            idle: upstream.patience.idle,
+            cut,
+        }));
+        let headers = response.headers_mut();
+        remove_hop_by_hop(headers, &|_| false);
+        upgrade::announce(headers);
+        Ok(response.map(|_| Body::empty()))
+    }
+}
+
+/// Returns why no route was found: nothing is there, or an upstream could take the path for one that another rule protects.
+fn unserved(rules: &Rules, target: &Target, method: &Method) -> Refusal {
+    if rules.routes.is_ambiguous(target.host(), target.path(), method) {
+        return Refusal::AmbiguousPath;
+    }
+    Refusal::NoRoute
+}
+
+/// Returns the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it says so.
+fn upstream_uri(target: &Target, route: &crate::route::table::Route<Forwarding>) -> Uri {
+    let path_and_query = if route.strip_prefix {
+        target.path_and_query_without(route.path.as_str())
+    } else {
+        target.path_and_query().to_owned()
+    };
+    Uri::try_from(path_and_query).expect("a canonical target is a valid URI")
+}
+
+/// Framing is made anew on each side; only where there is no body does the length say something of its own (RFC 9110 section 8.6).
+fn clean_response_headers(response: &mut Response<ResponseBody>, is_head: bool) {
+    let status = response.status();
+    let headers = response.headers_mut();
+    remove_hop_by_hop(headers, &|_| false);
+    headers.remove(header::TRANSFER_ENCODING);
+    if !is_head && status != StatusCode::NOT_MODIFIED {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+}
+
+fn access_kind(access: &Access) -> AccessKind {
+    match access {
+        Access::Public => AccessKind::Public,
+        Access::Optional => AccessKind::Optional,
+        Access::Protected(_) => AccessKind::Protected,
+    }
+}
+
+fn client_hash(client: ClientAddr) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    client.ip.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,9 +1,12 @@
 //! Pieces of HTTP that know no user: canonical targets, header families, cookies, client addresses, problem documents, bodies.
 //! Leaf room: imports none of ours but other leaves.
 
+pub mod authority;
 pub mod body;
 pub mod client;
+pub mod cookie;
 pub mod header;
+pub mod path;
 pub mod problem;
 pub mod target;
 pub mod wire;

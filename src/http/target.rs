@@ -1,15 +1,20 @@
 //! The request target, read once into the one form that decides and that is forwarded (SPEC 4.1).
 //! Whatever two parsers could read two ways is refused here, before any rule looks at it.
+//! A fragment never gets this far: on HTTP/1 `wire` refuses it, and `http::Uri` has cut it off where HTTP/2 carried one.
 
-use http::Request;
+use http::{HeaderMap, Request, Uri};
+
+use super::authority::append_host;
+use super::path::{append_canonical, comparable};
 
 /// Where a request wants to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    host: String,
+    /// Host, path and query one after the other, so that reading a target costs one allocation.
+    text: String,
+    host_end: usize,
+    path_end: usize,
     port: Option<u16>,
-    path: String,
-    query: Option<String>,
     has_encoded_slash: bool,
 }
 
@@ -30,20 +35,76 @@ pub enum TargetError {
     AmbiguousPath,
 }
 
+impl TargetError {
+    /// Returns the stable name for answers and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MissingHost => "missing_host",
+            Self::SeveralHosts => "several_hosts",
+            Self::InvalidHost => "invalid_host",
+            Self::HostMismatch => "host_mismatch",
+            Self::InvalidForm => "invalid_target_form",
+            Self::AmbiguousPath => "ambiguous_path",
+        }
+    }
+}
+
 impl Target {
     /// Returns the canonical target of a request as hyper parsed it: origin or absolute form and Host (HTTP/1), pseudo-header fields (HTTP/2).
     pub fn read<B>(request: &Request<B>) -> Result<Self, TargetError> {
-        todo!("{}", request.uri())
+        let uri = request.uri();
+        // Authority form (CONNECT) has no path at all, asterisk form none that begins with `/`.
+        if uri.path_and_query().is_none() || !uri.path().starts_with('/') {
+            return Err(TargetError::InvalidForm);
+        }
+        let host = host_field(request.headers())?;
+        let is_http_1 = request.version() <= http::Version::HTTP_11;
+        let named = uri.authority().map(http::uri::Authority::as_str);
+        let authority = match (named, host) {
+            (None, None) => return Err(TargetError::MissingHost),
+            (Some(_), None) if is_http_1 => return Err(TargetError::MissingHost),
+            (Some(named), None) => named,
+            (None, Some(host)) => host,
+            (Some(named), Some(host)) => {
+                check_agreement(uri, named, host)?;
+                host
+            }
+        };
+        check_scheme(uri)?;
+        Self::assemble(authority, uri.path(), uri.query())
     }
 
     /// Returns the canonical target of `authority` (host and optional port) and `path_and_query` in origin form.
     pub fn parse(authority: &str, path_and_query: &str) -> Result<Self, TargetError> {
-        todo!("{authority}{path_and_query}")
+        if !path_and_query.starts_with('/') {
+            return Err(TargetError::InvalidForm);
+        }
+        match path_and_query.split_once('?') {
+            Some((path, query)) => Self::assemble(authority, path, Some(query)),
+            None => Self::assemble(authority, path_and_query, None),
+        }
+    }
+
+    fn assemble(authority: &str, path: &str, query: Option<&str>) -> Result<Self, TargetError> {
+        let query_len = query.map_or(0, |query| query.len() + 1);
+        let mut text = String::with_capacity(authority.len() + path.len() + query_len);
+        let port = append_host(authority, &mut text).map_err(|_| TargetError::InvalidHost)?;
+        let host_end = text.len();
+        let has_encoded_slash = append_canonical(path, &mut text).map_err(|_| TargetError::AmbiguousPath)?;
+        let path_end = text.len();
+        if let Some(query) = query {
+            if !query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+                return Err(TargetError::AmbiguousPath);
+            }
+            text.push('?');
+            text.push_str(query);
+        }
+        Ok(Self { text, host_end, path_end, port, has_encoded_slash })
     }
 
     /// Returns the host: lower case, no port, no final dot; IPv6 in brackets.
     pub fn host(&self) -> &str {
-        &self.host
+        &self.text[..self.host_end]
     }
 
     pub fn port(&self) -> Option<u16> {
@@ -52,12 +113,35 @@ impl Target {
 
     /// Returns the canonical path; begins with `/`.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.text[self.host_end..self.path_end]
     }
 
     /// Returns the query without its `?`, as it came.
     pub fn query(&self) -> Option<&str> {
-        self.query.as_deref()
+        self.text.get(self.path_end + 1..)
+    }
+
+    /// Returns what is forwarded: the canonical path, and the query as it came.
+    pub fn path_and_query(&self) -> &str {
+        &self.text[self.host_end..]
+    }
+
+    /// Returns what is forwarded when a route takes `prefix` off: the rest of the path, which begins with `/`, and the query.
+    pub fn path_and_query_without(&self, prefix: &str) -> String {
+        [self.path_without(prefix), &self.text[self.path_end..]].concat()
+    }
+
+    /// Returns the rest of the path when `prefix` is taken off; begins with `/`. A path that isn't below it stays whole.
+    /// Whole segments go, and the rest of a canonical path is one itself: no dot segment or doubled slash comes out of the cut.
+    pub fn path_without(&self, prefix: &str) -> &str {
+        let path = self.path();
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let segments = prefix.bytes().filter(|&byte| byte == b'/').count();
+        let cut = path.match_indices('/').nth(segments).map_or(path.len(), |(at, _)| at);
+        if comparable(&path[..cut]) != comparable(prefix) {
+            return path;
+        }
+        if cut == path.len() { "/" } else { &path[cut..] }
     }
 
     /// Whether the path holds `%2F`; a route must allow that, else the answer is 400.
@@ -65,3 +149,36 @@ impl Target {
         self.has_encoded_slash
     }
 }
+
+fn host_field(headers: &HeaderMap) -> Result<Option<&str>, TargetError> {
+    let mut fields = headers.get_all(http::header::HOST).iter();
+    let first = fields.next();
+    if fields.next().is_some() {
+        return Err(TargetError::SeveralHosts);
+    }
+    first.map(|value| value.to_str().map_err(|_| TargetError::InvalidHost)).transpose()
+}
+
+fn check_scheme(uri: &Uri) -> Result<(), TargetError> {
+    match uri.scheme_str() {
+        None | Some("http" | "https") => Ok(()),
+        Some(_) => Err(TargetError::InvalidForm),
+    }
+}
+
+/// RFC 9112 3.2.2 lets the target override Host, and not every upstream does: they must agree.
+fn check_agreement(uri: &Uri, named: &str, host: &str) -> Result<(), TargetError> {
+    if named == host {
+        return Ok(());
+    }
+    let default_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+    let canonical = |authority: &str| {
+        let mut name = String::with_capacity(authority.len());
+        let port = append_host(authority, &mut name).map_err(|_| TargetError::InvalidHost)?;
+        Ok((name, port.unwrap_or(default_port)))
+    };
+    if canonical(named)? == canonical(host)? { Ok(()) } else { Err(TargetError::HostMismatch) }
+}
+
+#[cfg(test)]
+mod tests;

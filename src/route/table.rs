@@ -1,8 +1,14 @@
 //! The table of routes: built once per configuration, read by every request.
+//! A request that falls under two rules, depending on how freely its path is read, falls under none.
+
+use std::collections::HashMap;
 
 use http::Method;
 
+use super::index::PathIndex;
 use super::pattern::{HostPattern, PathPrefix};
+use super::reading::{free_readings, is_plain, with_slashes_read};
+use crate::http::path::comparable;
 use crate::policy::Access;
 
 /// One rule. `T` is what the gateway does with a match: its upstream and the like.
@@ -22,6 +28,9 @@ pub struct Route<T> {
 #[derive(Debug)]
 pub struct Table<T> {
     routes: Vec<Route<T>>,
+    exact: HashMap<String, PathIndex>,
+    suffixes: HashMap<String, PathIndex>,
+    any: PathIndex,
 }
 
 /// Two routes ask for the same requests: their places in the list that the table was built from.
@@ -29,6 +38,13 @@ pub struct Table<T> {
 pub struct Duplicate {
     pub first: usize,
     pub second: usize,
+}
+
+/// `keep_encoded_slash` at one place, and a narrower route below it with other access, that an escaped slash could lead to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SlashConflict {
+    pub kept: usize,
+    pub narrower: usize,
 }
 
 /// Why a route does not serve a request.
@@ -41,26 +57,162 @@ pub enum Mismatch {
     Outranked {
         by: usize,
     },
+    /// It would match, but an upstream may read the path as one that another rule protects: no route serves it.
+    Ambiguous,
 }
+
+/// An upstream may read the path as one that another rule protects.
+struct Ambiguous;
 
 impl<T> Table<T> {
     /// Returns the table, or every pair that can't be told apart: same host, same path, and a method in common at equal rank.
     pub fn build(routes: Vec<Route<T>>) -> Result<Self, Vec<Duplicate>> {
-        Ok(Self { routes })
+        let mut table = Self { routes, exact: HashMap::new(), suffixes: HashMap::new(), any: PathIndex::default() };
+        let mut order: Vec<usize> = (0..table.routes.len()).collect();
+        order.sort_by_key(|&place| table.routes[place].methods.is_empty());
+        for place in order {
+            let route = &table.routes[place];
+            let index = match &route.host {
+                HostPattern::Any => &mut table.any,
+                HostPattern::Exact(name) => table.exact.entry(name.clone()).or_default(),
+                HostPattern::Suffix(name) => table.suffixes.entry(name.clone()).or_default(),
+            };
+            index.insert(route.path.key(), place);
+        }
+        let duplicates = table.duplicates();
+        if duplicates.is_empty() { Ok(table) } else { Err(duplicates) }
     }
 
     /// Returns the route with the longest host, then longest path, then a list of methods, that matches; `host` and `path` canonical.
-    /// Costs one look-up per path segment, however many routes there are.
+    /// Costs one look-up per path segment, however many routes there are. None also when [`Table::is_ambiguous`].
     pub fn find(&self, host: &str, path: &str, method: &Method) -> Option<&Route<T>> {
-        todo!("{host}{path}{method}")
+        self.locate(host, path, method).ok().flatten().map(|place| &self.routes[place])
+    }
+
+    /// Whether the request has no route because an upstream could take its path for one that another rule protects:
+    /// `/admin;x` under a public `/` beside a protected `/admin`, say. Such a target is 400 (SPEC 4.1), not 404.
+    pub fn is_ambiguous(&self, host: &str, path: &str, method: &Method) -> bool {
+        self.locate(host, path, method).is_err()
     }
 
     /// Returns, for each route in configuration order, `Ok` for the one that [`Table::find`] returns and why not for the others.
     pub fn explain(&self, host: &str, path: &str, method: &Method) -> Vec<Result<(), Mismatch>> {
-        todo!("{host}{path}{method}")
+        let located = self.locate(host, path, method);
+        let key = comparable(path);
+        let judge = |(place, route): (usize, &Route<T>)| {
+            if !route.host.matches(host) {
+                return Err(Mismatch::OtherHost);
+            }
+            if !is_below(&key, &route.path.key()) {
+                return Err(Mismatch::OtherPath);
+            }
+            if !route.serves(method) {
+                return Err(Mismatch::OtherMethod);
+            }
+            match located {
+                Ok(Some(found)) if found == place => Ok(()),
+                Ok(Some(by)) => Err(Mismatch::Outranked { by }),
+                Ok(None) | Err(Ambiguous) => Err(Mismatch::Ambiguous),
+            }
+        };
+        self.routes.iter().enumerate().map(judge).collect()
+    }
+
+    /// Returns every pair that `encoded_slash = "keep"` sets at odds (SPEC 2); a configuration must have none.
+    pub fn slash_conflicts(&self) -> Vec<SlashConflict> {
+        let mut found = Vec::new();
+        for (kept, wide) in self.routes.iter().enumerate().filter(|(_, route)| route.keep_encoded_slash) {
+            let prefix = wide.path.key();
+            let is_at_odds = |other: &Route<T>| {
+                let key = other.path.key();
+                key != prefix && is_below(&key, &prefix) && wide.host.covers(&other.host) && other.access != wide.access
+            };
+            let narrower = self.routes.iter().enumerate().filter(|(_, other)| is_at_odds(other));
+            found.extend(narrower.map(|(narrower, _)| SlashConflict { kept, narrower }));
+        }
+        found
     }
 
     pub fn routes(&self) -> &[Route<T>] {
         &self.routes
     }
+
+    fn locate(&self, host: &str, path: &str, method: &Method) -> Result<Option<usize>, Ambiguous> {
+        if is_plain(path) {
+            return Ok(self.look_up(host, path, method));
+        }
+        let mut key = comparable(path).into_owned();
+        let Some(place) = self.look_up(host, &key, method) else { return Ok(None) };
+        let found = &self.routes[place];
+        let holds = |reading: &String| {
+            let other = self.look_up(host, reading, method).map(|place| &self.routes[place].access);
+            // Where everybody may go anyway, nothing is gained by being taken there.
+            matches!(other, Some(Access::Public | Access::Optional)) || other == Some(&found.access)
+        };
+        if found.keep_encoded_slash {
+            key = with_slashes_read(&key);
+            if !holds(&key) {
+                return Err(Ambiguous);
+            }
+        }
+        if free_readings(&key).iter().all(holds) { Ok(Some(place)) } else { Err(Ambiguous) }
+    }
+
+    /// Returns the most specific route for a comparable path.
+    fn look_up(&self, host: &str, key: &str, method: &Method) -> Option<usize> {
+        let serves = |place: usize| self.routes[place].serves(method);
+        let within = |index: &PathIndex| index.find(key, serves);
+        if let Some(place) = self.exact.get(host).and_then(within) {
+            return Some(place);
+        }
+        if !self.suffixes.is_empty() {
+            // The first dot begins the longest suffix; a dot at the very start has no label in front.
+            for (at, _) in host.match_indices('.').filter(|&(at, _)| at > 0) {
+                if let Some(place) = self.suffixes.get(&host[at..]).and_then(within) {
+                    return Some(place);
+                }
+            }
+        }
+        within(&self.any)
+    }
+
+    fn duplicates(&self) -> Vec<Duplicate> {
+        let indexes = self.exact.values().chain(self.suffixes.values()).chain([&self.any]);
+        let mut found = Vec::new();
+        for places in indexes.flat_map(PathIndex::shared) {
+            for (at, &one) in places.iter().enumerate() {
+                for &other in &places[at + 1..] {
+                    if self.routes[one].rivals(&self.routes[other]) {
+                        found.push(Duplicate { first: one.min(other), second: one.max(other) });
+                    }
+                }
+            }
+        }
+        found.sort_by_key(|pair| (pair.first, pair.second));
+        found
+    }
 }
+
+impl<T> Route<T> {
+    fn serves(&self, method: &Method) -> bool {
+        self.methods.is_empty()
+            || self.methods.contains(method)
+            || (method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    /// Whether two routes of one host and path want the same requests at the same rank.
+    fn rivals(&self, other: &Self) -> bool {
+        if self.methods.is_empty() || other.methods.is_empty() {
+            return self.methods.is_empty() && other.methods.is_empty();
+        }
+        self.methods.iter().any(|method| other.serves(method)) || other.methods.iter().any(|method| self.serves(method))
+    }
+}
+
+/// Whether `path` is `prefix` (the key of a pattern) or below it by whole segments.
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests;

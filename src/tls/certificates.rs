@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::CertificateError;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::CertificateError;
+use super::TlsError;
 use super::pem::{CertificateFiles, read_pair};
 use crate::clock::Timestamp;
 use crate::live::Live;
@@ -40,17 +41,17 @@ pub enum Validity {
 impl Certificate {
     /// Returns the certificate in `files`. It may be expired: an old certificate is better than no gateway, so the
     /// caller warns and goes on.
-    pub fn read(files: &CertificateFiles) -> Result<Self, CertificateError> {
+    pub fn read(files: &CertificateFiles) -> Result<Self, TlsError> {
         let key = read_pair(files, &aws_lc_rs::default_provider())?;
         Self::describe(key, Some(files.cert.clone()))
     }
 
-    pub(super) fn made(key: CertifiedKey) -> Result<Self, CertificateError> {
+    pub(super) fn made(key: CertifiedKey) -> Result<Self, TlsError> {
         Self::describe(key, None)
     }
 
-    fn describe(key: CertifiedKey, source: Option<PathBuf>) -> Result<Self, CertificateError> {
-        let unreadable = |_| rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding);
+    fn describe(key: CertifiedKey, source: Option<PathBuf>) -> Result<Self, TlsError> {
+        let unreadable = |_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
         let parsed = EndEntityCert::try_from(key.end_entity_cert()?).map_err(unreadable)?;
         let names = parsed.valid_dns_names().map(canonical).collect();
         Ok(Self { source, names, key: Arc::new(key) })
@@ -95,11 +96,6 @@ impl Certificate {
     }
 }
 
-/// Returns the certificates in `files`, the first as the default; or what is wrong with the first bad one.
-pub fn load(files: &[CertificateFiles]) -> Result<CertificateTable, CertificateError> {
-    CertificateTable::new(files.iter().map(Certificate::read).collect::<Result<_, _>>()?)
-}
-
 /// All certificates of one moment. There is at least one.
 #[derive(Debug)]
 pub struct CertificateTable {
@@ -111,9 +107,9 @@ pub struct CertificateTable {
 
 impl CertificateTable {
     /// Returns the table in which the first certificate is the default; of two for one name the earlier is shown.
-    pub fn new(certificates: Vec<Certificate>) -> Result<Self, CertificateError> {
+    pub fn new(certificates: Vec<Certificate>) -> Result<Self, TlsError> {
         if certificates.is_empty() {
-            return Err(CertificateError::NothingConfigured);
+            return Err(TlsError::NothingConfigured);
         }
         let (mut exact, mut wildcard) = (HashMap::new(), HashMap::new());
         for (index, certificate) in certificates.iter().enumerate() {
@@ -125,6 +121,10 @@ impl CertificateTable {
             }
         }
         Ok(Self { certificates, exact, wildcard })
+    }
+
+    pub fn read(files: &[CertificateFiles]) -> Result<Self, TlsError> {
+        Self::new(files.iter().map(Certificate::read).collect::<Result<_, _>>()?)
     }
 
     pub fn certificates(&self) -> &[Certificate] {
@@ -161,40 +161,24 @@ fn canonical(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-/// What rustls asks for a certificate; it looks at the table of that moment, so that a table can be replaced under
-/// running connections.
+/// What rustls asks for a certificate; it looks at the table of that moment.
 pub struct Resolver(Live<CertificateTable>);
 
 impl Resolver {
-    pub fn new(table: CertificateTable) -> Arc<Self> {
-        Arc::new(Self(Live::new(table)))
-    }
-
-    /// Returns the certificates that are shown now.
-    pub fn current(&self) -> Arc<CertificateTable> {
-        self.0.current()
-    }
-
-    /// Shows these certificates to every client that comes from now on.
-    pub fn replace(&self, table: CertificateTable) {
-        self.0.replace(table);
-    }
-
-    /// Whether one of the certificates is for `host`, see [`CertificateTable::covers`].
-    pub fn serves(&self, host: &str) -> bool {
-        self.current().covers(host)
+    pub fn new(table: Live<CertificateTable>) -> Self {
+        Self(table)
     }
 }
 
 impl std::fmt::Debug for Resolver {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_tuple("Resolver").field(&self.current().names().collect::<Vec<_>>()).finish()
+        out.debug_tuple("Resolver").field(&self.0.current().names().collect::<Vec<_>>()).finish()
     }
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current().choose(hello.server_name()))
+        Some(self.0.current().choose(hello.server_name()))
     }
 }
 

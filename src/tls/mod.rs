@@ -2,26 +2,26 @@
 //! It never opens a socket and decides nothing about a request. `app` builds from it what `server` and `upstream` use;
 //! a certificate changes under running connections, which keep the one they began with.
 
-mod certificates;
+pub mod certificates;
 mod config;
 mod pem;
-mod self_signed;
-mod watch;
+pub mod self_signed;
+pub mod watch;
 
 #[cfg(test)]
 mod testing;
 
 use std::path::PathBuf;
 
-pub use certificates::{Certificate, CertificateTable, Resolver, Validity, load};
+pub use certificates::{Certificate, CertificateTable, Resolver, Validity};
 pub use config::{MinVersion, client_config, server_config};
 pub use pem::CertificateFiles;
-pub use self_signed::{SelfSigned, self_signed};
-pub use watch::Watcher;
+pub use self_signed::SelfSigned;
+pub use watch::{CertificateWatch, Reload, Watcher};
 
 /// Why there is no certificate to show, by what whoever runs the gateway must mend. No text repeats what a file holds.
 #[derive(Debug, thiserror::Error)]
-pub enum CertificateError {
+pub enum TlsError {
     #[error("{}: can't be read ({error}), expected a PEM file", file.display())]
     Unreadable { file: PathBuf, error: std::io::Error },
     #[error("{}: {found}, expected PEM text with {expected}", file.display())]

@@ -9,8 +9,8 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
-use super::{Certificate, CertificateError, CertificateTable};
-use crate::clock::{Clock, Timestamp};
+use super::{Certificate, TlsError};
+use crate::clock::Timestamp;
 
 /// Where a gateway on one's own machine is reached.
 const ALWAYS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -21,11 +21,6 @@ const LIFETIME: Duration = Duration::from_hours(397 * 24);
 /// Clients' clocks are a little slow.
 const BACKDATE: Duration = Duration::from_hours(1);
 
-/// Returns a table with one new certificate, for this machine and for the host names and IP addresses in `extra`.
-pub fn self_signed(extra: &[String]) -> Result<CertificateTable, CertificateError> {
-    CertificateTable::new(vec![SelfSigned::new(extra, Clock::system().now())?.certificate])
-}
-
 /// A certificate with the text that makes clients trust it (`curl --cacert`).
 #[derive(Debug)]
 pub struct SelfSigned {
@@ -35,8 +30,8 @@ pub struct SelfSigned {
 
 impl SelfSigned {
     /// Returns a new certificate for this machine and for the host names and IP addresses in `extra`.
-    pub fn new(extra: &[String], now: Timestamp) -> Result<Self, CertificateError> {
-        let refused = |error: rcgen::Error| CertificateError::SelfSigned(error.to_string());
+    pub fn new(extra: &[String], now: Timestamp) -> Result<Self, TlsError> {
+        let refused = |error: rcgen::Error| TlsError::SelfSigned(error.to_string());
         let key = KeyPair::generate().map_err(refused)?;
         let made = params(extra, now)?.self_signed(&key).map_err(refused)?;
         let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -45,14 +40,14 @@ impl SelfSigned {
     }
 }
 
-fn params(extra: &[String], now: Timestamp) -> Result<CertificateParams, CertificateError> {
+fn params(extra: &[String], now: Timestamp) -> Result<CertificateParams, TlsError> {
     let mut names: Vec<String> = ALWAYS.map(str::to_owned).to_vec();
     for name in extra {
         if !names.contains(name) {
             names.push(name.clone());
         }
     }
-    let mut params = CertificateParams::new(names).map_err(|error| CertificateError::SelfSigned(error.to_string()))?;
+    let mut params = CertificateParams::new(names).map_err(|error| TlsError::SelfSigned(error.to_string()))?;
     params.distinguished_name.push(DnType::CommonName, "Vestibule, self-signed");
     params.not_before = moment(now.minus(BACKDATE))?;
     params.not_after = moment(now.plus(LIFETIME))?;
@@ -61,14 +56,14 @@ fn params(extra: &[String], now: Timestamp) -> Result<CertificateParams, Certifi
     Ok(params)
 }
 
-fn moment(at: Timestamp) -> Result<OffsetDateTime, CertificateError> {
-    OffsetDateTime::from_unix_timestamp(at.as_secs()).map_err(|error| CertificateError::SelfSigned(error.to_string()))
+fn moment(at: Timestamp) -> Result<OffsetDateTime, TlsError> {
+    OffsetDateTime::from_unix_timestamp(at.as_secs()).map_err(|error| TlsError::SelfSigned(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::Validity;
+    use crate::tls::{CertificateTable, Validity};
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -96,6 +91,6 @@ mod tests {
 
     #[test]
     fn a_name_that_no_certificate_can_carry_is_refused() {
-        assert!(matches!(SelfSigned::new(&["zoë.example".to_owned()], NOW), Err(CertificateError::SelfSigned(_))));
+        assert!(matches!(SelfSigned::new(&["zoë.example".to_owned()], NOW), Err(TlsError::SelfSigned(_))));
     }
 }

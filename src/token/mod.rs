@@ -1,8 +1,16 @@
 //! Tokens (SPEC 3.2): JWS compact form over aws-lc, claims, key sets, and what a presented refresh token means.
 //! Pure: never awaits, never reads the clock. The algorithm is a property of the key, never of a token's header.
 
+mod algorithm;
 pub mod claims;
 pub mod jwk;
 pub mod jws;
 pub mod key;
+mod material;
+mod object;
+mod payload;
 pub mod refresh;
+mod seal;
+mod set;
+#[cfg(test)]
+mod testing;

@@ -1,9 +1,14 @@
 //! What a presented refresh token means for its session (SPEC 3.2): rotate, repeat the last rotation, or an alarm.
+//! A pure state machine: the store calls [`judge`] inside the transaction that carries the verdict out, and never
+//! decides anything itself. A token that is neither the current one nor the one just spent always ends the session.
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::clock::Timestamp;
-use crate::secret::sha256;
+use crate::secret::{equal, random_bytes, sha256};
 
 /// SHA-256 of a refresh token's `jti`: all that the store keeps of it.
 pub type JtiHash = [u8; 32];
@@ -14,6 +19,7 @@ pub struct RefreshState {
     pub current: JtiHash,
     /// The token that `current` took the place of.
     pub previous: Option<JtiHash>,
+    /// Exact, so that a grace of less than a second means what it says; tokens carry its whole seconds.
     pub rotated_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -43,13 +49,13 @@ pub enum Verdict {
 
 /// Returns the `jti` of a session's first refresh token: 128 random bits in base64url.
 pub fn first_jti() -> String {
-    todo!()
+    URL_SAFE_NO_PAD.encode(random_bytes::<16>())
 }
 
 /// Returns the `jti` of the token that follows the one with `jti`. It is derived, so that a repeated refresh can be answered
 /// with the same successor although the store keeps only hashes; without the signing key it opens nothing.
 pub fn successor_jti(jti: &str) -> String {
-    todo!("{jti}")
+    URL_SAFE_NO_PAD.encode(&sha256(&[b"refresh successor", jti.as_bytes()])[..16])
 }
 
 pub fn hash(jti: &str) -> JtiHash {
@@ -64,5 +70,30 @@ pub fn judge(
     policy: &RefreshPolicy,
     now: Timestamp,
 ) -> Verdict {
-    todo!("{state:?}{created_at:?}{jti}{policy:?}{now:?}")
+    let session_end = created_at.plus(policy.session_max);
+    if state.expires_at <= now || session_end <= now {
+        return Verdict::Expired;
+    }
+    let presented = hash(jti);
+    let expires_at = now.plus(policy.ttl).min(session_end);
+    if equal(&presented, &state.current) {
+        if !policy.rotate {
+            return Verdict::Keep(RefreshState { expires_at, ..state.clone() });
+        }
+        return Verdict::Rotate(RefreshState {
+            current: hash(&successor_jti(jti)),
+            previous: Some(presented),
+            rotated_at: now,
+            expires_at,
+        });
+    }
+    // `since` is zero when another node's clock was ahead: still inside any window but an empty one.
+    let just_spent = state.previous.is_some_and(|previous| equal(&presented, &previous));
+    if just_spent && now.since(state.rotated_at) < policy.grace {
+        return Verdict::Repeat;
+    }
+    Verdict::Reused
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,9 @@ async fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
     let (fallback, fallback_der) = write_pair(home.path(), "fallback", &["fallback.example"]);
     let (wild, wild_der) = write_pair(home.path(), "wild", &["*.example.com"]);
     let (exact, exact_der) = write_pair(home.path(), "exact", &["app.example.com", "example.com"]);
-    let table = load(&[fallback, wild, exact]).unwrap();
-    let server = Arc::new(server_config(Resolver::new(table), MinVersion::Tls12));
+    let table = CertificateTable::read(&[fallback, wild, exact]).unwrap();
+    let resolver = Arc::new(Resolver::new(Live::new(table)));
+    let server = Arc::new(server_config(resolver, MinVersion::Tls12).unwrap());
 
     let expected = [
         ("app.example.com", &exact_der),
@@ -57,7 +58,7 @@ fn a_wildcard_covers_one_label_and_not_its_parent() {
 
 #[test]
 fn no_table_is_empty() {
-    assert!(matches!(load(&[]), Err(CertificateError::NothingConfigured)));
+    assert!(matches!(CertificateTable::read(&[]), Err(TlsError::NothingConfigured)));
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn the_key_of_another_certificate_is_refused_and_both_files_are_named() {
     let (one, _) = write_pair(home.path(), "one", &["one.example"]);
     let (two, _) = write_pair(home.path(), "two", &["two.example"]);
     let error = Certificate::read(&CertificateFiles { cert: one.cert, key: two.key }).unwrap_err();
-    assert!(matches!(error, CertificateError::KeyMismatch { .. }), "{error}");
+    assert!(matches!(error, TlsError::KeyMismatch { .. }), "{error}");
     assert!(error.to_string().contains("one.pem") && error.to_string().contains("two.key"), "{error}");
 }
 

@@ -6,14 +6,15 @@ use rustls::{ClientConnection, DEFAULT_VERSIONS, HandshakeKind, ProtocolVersion}
 
 use super::*;
 use crate::clock::Clock;
+use crate::live::Live;
 use crate::tls::testing::{curious_client, shake};
 use crate::tls::{CertificateTable, SelfSigned};
 
 /// Returns a server for this machine, and its certificate as a client would be told to trust it.
 fn server(min_version: MinVersion) -> (Arc<ServerConfig>, String) {
     let made = SelfSigned::new(&[], Clock::system().now()).unwrap();
-    let resolver = Resolver::new(CertificateTable::new(vec![made.certificate]).unwrap());
-    (Arc::new(server_config(resolver, min_version)), made.pem)
+    let resolver = Resolver::new(Live::new(CertificateTable::new(vec![made.certificate]).unwrap()));
+    (Arc::new(server_config(Arc::new(resolver), min_version).unwrap()), made.pem)
 }
 
 #[tokio::test]
@@ -60,7 +61,7 @@ async fn who_trusts_the_self_signed_certificate_reaches_this_machine_by_its_name
     let (server, pem) = server(MinVersion::Tls12);
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
-    let client = client_config_with(roots);
+    let client = client_config_with(roots).unwrap();
     for name in ["localhost", "127.0.0.1", "::1"] {
         let stream = shake(&server, &client, name).await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]), "{name}");
@@ -71,7 +72,7 @@ async fn who_trusts_the_self_signed_certificate_reaches_this_machine_by_its_name
 #[tokio::test]
 async fn a_certificate_that_no_root_vouches_for_is_refused() {
     let (server, _) = server(MinVersion::Tls12);
-    assert!(shake(&server, &client_config(), "localhost").await.is_err());
+    assert!(shake(&server, &client_config().unwrap(), "localhost").await.is_err());
 }
 
 #[test]

@@ -1,34 +1,29 @@
 //! Files change under a running gateway.
 
 use std::os::unix::fs::symlink;
-use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::tls::testing::{curious_client, shake, shown, write_pair};
-use crate::tls::{CertificateError, CertificateFiles, MinVersion, Resolver, load, server_config};
-
-fn watch(files: &CertificateFiles) -> Watcher {
-    Watcher::new([files.cert.clone(), files.key.clone()])
-}
+use crate::tls::{MinVersion, server_config};
 
 #[tokio::test]
 async fn a_replaced_certificate_is_shown_to_new_clients_and_drops_no_connection() {
     let home = tempfile::tempdir().unwrap();
     let (files, old) = write_pair(home.path(), "site", &["site.example"]);
-    let mut watcher = watch(&files);
-    let resolver = Resolver::new(load(std::slice::from_ref(&files)).unwrap());
-    let server = Arc::new(server_config(Arc::clone(&resolver), MinVersion::Tls12));
+    let mut watch = CertificateWatch::open(vec![files]).unwrap();
+    let server = Arc::new(server_config(watch.resolver(), MinVersion::Tls12).unwrap());
+    assert_eq!(watch.poll().unwrap(), Reload::Unchanged);
     assert_eq!(shown(&server, "site.example").await, old);
     let client = Arc::new(curious_client(rustls::DEFAULT_VERSIONS));
     let mut open = shake(&server, &client, "site.example").await.unwrap();
 
     let (_, new) = write_pair(home.path(), "site", &["site.example", "second.example"]);
-    assert!(watcher.has_changed());
-    resolver.replace(load(&[files]).unwrap());
+    assert_eq!(watch.poll().unwrap(), Reload::Replaced);
+    assert_eq!(watch.poll().unwrap(), Reload::Unchanged);
     assert_eq!(shown(&server, "site.example").await, new);
-    assert!(resolver.serves("second.example"));
+    assert!(watch.table().current().covers("second.example"));
     open.write_u8(1).await.unwrap();
     open.flush().await.unwrap();
     let mut rest = Vec::new();
@@ -36,19 +31,21 @@ async fn a_replaced_certificate_is_shown_to_new_clients_and_drops_no_connection(
     assert_eq!(rest, [1], "the old connection still carries data");
 }
 
-#[test]
-fn a_chain_that_comes_before_its_key_is_bad_until_the_key_has_come() {
+#[tokio::test]
+async fn a_bad_file_keeps_the_old_certificate_and_is_read_again_when_it_changes() {
     let home = tempfile::tempdir().unwrap();
-    let (files, _) = write_pair(home.path(), "site", &["old.example"]);
-    let mut watcher = watch(&files);
-    let (next, _) = write_pair(home.path(), "next", &["new.example"]);
-    fs::rename(next.cert, &files.cert).unwrap();
-    assert!(watcher.has_changed());
-    assert!(matches!(load(std::slice::from_ref(&files)), Err(CertificateError::KeyMismatch { .. })));
-    assert!(!watcher.has_changed(), "one fault is reported once");
-    fs::rename(next.key, &files.key).unwrap();
-    assert!(watcher.has_changed());
-    assert!(load(&[files]).unwrap().covers("new.example"));
+    let (files, old) = write_pair(home.path(), "site", &["site.example"]);
+    let mut watch = CertificateWatch::open(vec![files.clone()]).unwrap();
+    let server = Arc::new(server_config(watch.resolver(), MinVersion::Tls12).unwrap());
+
+    let (other, new) = write_pair(home.path(), "other", &["site.example"]);
+    fs::rename(other.cert, &files.cert).unwrap();
+    assert!(matches!(watch.poll(), Err(TlsError::KeyMismatch { .. })));
+    assert_eq!(watch.poll().unwrap(), Reload::Unchanged, "one fault is reported once");
+    assert_eq!(shown(&server, "site.example").await, old);
+    fs::rename(other.key, &files.key).unwrap();
+    assert_eq!(watch.poll().unwrap(), Reload::Replaced);
+    assert_eq!(shown(&server, "site.example").await, new);
 }
 
 #[test]
@@ -75,4 +72,11 @@ fn a_watcher_sees_writing_removing_making_and_relinking() {
         assert!(watcher.has_changed(), "{step}");
         assert!(!watcher.has_changed(), "{step}, told once");
     }
+}
+
+#[test]
+fn files_that_are_bad_from_the_start_open_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let missing = CertificateFiles { cert: home.path().join("no.pem"), key: home.path().join("no.key") };
+    assert!(matches!(CertificateWatch::open(vec![missing]), Err(TlsError::Unreadable { .. })));
 }

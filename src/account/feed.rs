@@ -1,0 +1,126 @@
+//! What took effect in the store, told to the serving side: ended sessions, changed users, new keys.
+//! Every use case catches up before it answers, and a task does so every quarter of a second for what other processes
+//! changed; both go the same way and under one lock, so that an older reading never takes the place of a newer one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::settings::AccountSettings;
+use crate::auth::Revocations;
+use crate::auth::revocation::Standing;
+use crate::clock::{Clock, Timestamp};
+use crate::identity::UserId;
+use crate::live::Live;
+use crate::store::{Change, ChangeKind, SharedStore, StoreError, User, UserKey};
+
+/// How often the store is asked for what others changed: the promise is one second.
+const POLL: Duration = Duration::from_millis(250);
+
+/// How much longer than its tokens a change is remembered: clocks of nodes differ, and leeway is configured elsewhere.
+pub const SLACK: Duration = Duration::from_secs(60);
+
+/// How far the serving side has been told.
+pub struct Feed {
+    store: SharedStore,
+    revocations: Arc<Revocations>,
+    settings: Live<AccountSettings>,
+    clock: Clock,
+    told: Mutex<i64>,
+    keys_changed: Notify,
+}
+
+impl Feed {
+    /// Returns a feed that has told nothing yet; the first [`Feed::catch_up`] tells all that the store still remembers.
+    pub fn new(
+        store: SharedStore,
+        revocations: Arc<Revocations>,
+        settings: Live<AccountSettings>,
+        clock: Clock,
+    ) -> Self {
+        Self { store, revocations, settings, clock, told: Mutex::new(0), keys_changed: Notify::new() }
+    }
+
+    /// Tells what changed since the last time. Must have succeeded once before anything is served.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        let mut told = self.told.lock().await;
+        let changes = self.store.changes_after(*told).await?;
+        let Some(last) = changes.last() else { return Ok(()) };
+        self.apply(&changes).await?;
+        *told = last.seq;
+        Ok(())
+    }
+
+    /// Catches up for ever; a store that fails is logged once and asked again.
+    pub async fn follow(&self) {
+        let mut ticks = interval(POLL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            ticks.tick().await;
+            match self.catch_up().await {
+                Ok(()) if failing => tracing::info!("the store can be read again"),
+                Err(error) if !failing => tracing::warn!(%error, "changes in the store can't be read; trying on"),
+                Ok(()) | Err(_) => continue,
+            }
+            failing = !failing;
+        }
+    }
+
+    /// Returns when somebody has changed the signing keys since the last call.
+    pub async fn keys_changed(&self) {
+        self.keys_changed.notified().await;
+    }
+
+    /// Forgets what no live token can need any more, here and in the store.
+    pub async fn forget_expired(&self) -> Result<(), StoreError> {
+        let settings = self.settings.current();
+        let now = self.clock.now();
+        self.revocations.forget_expired(now, SLACK);
+        // A retired key must verify the refresh tokens it signed as well.
+        let longest = settings.access_ttl.max(settings.refresh.ttl);
+        self.store.prune(now, now.minus(longest + SLACK)).await
+    }
+
+    async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let access_ttl = self.settings.current().access_ttl;
+        let mut changed = BTreeSet::new();
+        for change in changes {
+            match &change.kind {
+                ChangeKind::SessionEnded { session, user, remember_until } => {
+                    if remember_until.plus(SLACK) > now {
+                        self.revocations.end_session(*session, user, *remember_until);
+                    }
+                }
+                ChangeKind::UserChanged(user) => {
+                    if change.at.plus(access_ttl + SLACK) > now {
+                        changed.insert(user);
+                    }
+                }
+                ChangeKind::KeysChanged => self.keys_changed.notify_one(),
+            }
+        }
+        for user in changed {
+            self.tell_standing(user, now.plus(access_ttl)).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_standing(&self, id: &UserId, remember_until: Timestamp) -> Result<(), StoreError> {
+        let standing = match self.store.find_user(&UserKey::Id(id.clone())).await? {
+            Some(user) if user.is_active => self.standing_of(user),
+            Some(_) | None => Standing::Gone,
+        };
+        self.revocations.change_user(id, standing, remember_until);
+        Ok(())
+    }
+
+    fn standing_of(&self, user: User) -> Standing {
+        let scopes = self.settings.current().scopes_of(&user.roles);
+        Standing::Active { email: user.email, username: user.username, roles: user.roles, scopes }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a successful sign-in hands out: an access token and the refresh token of a session.
+
+use std::time::Duration;
+
+use super::{Accounts, Context};
+use crate::clock::Timestamp;
+use crate::identity::{Principal, Scope, SessionId, UserId};
+use crate::secret::Secret;
+use crate::store::{NewSession, User};
+use crate::token::claims::{NewRefresh, sign_access, sign_refresh};
+use crate::token::refresh::{RefreshState, first_jti, hash};
+
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub user_id: UserId,
+    pub session: SessionId,
+    pub access_token: Secret<String>,
+    pub refresh_token: Secret<String>,
+    /// Of the access token.
+    pub expires_in: Duration,
+    pub scopes: Vec<Scope>,
+}
+
+/// A session that is not in the store yet, with the one secret of it that never will be.
+pub(super) struct Beginning {
+    pub session: NewSession,
+    pub jti: String,
+}
+
+impl Accounts {
+    /// Returns a session of `user_id` to be inserted; `password_changed_at` as it was when the password was checked.
+    pub(super) fn begin_session(
+        &self,
+        user_id: &UserId,
+        password_changed_at: Option<Timestamp>,
+        context: &Context,
+        now: Timestamp,
+    ) -> Beginning {
+        let settings = self.settings.current();
+        let jti = first_jti();
+        let refresh = RefreshState {
+            current: hash(&jti),
+            previous: None,
+            rotated_at: now,
+            expires_at: now.plus(settings.refresh.ttl.min(settings.refresh.session_max)),
+        };
+        let session = NewSession {
+            id: SessionId::random(),
+            user_id: user_id.clone(),
+            created_at: now,
+            origin: context.origin(),
+            refresh,
+            access_expires_at: now.plus(settings.access_ttl),
+            password_changed_at,
+        };
+        Beginning { session, jti }
+    }
+
+    /// Returns the refresh token with `jti` of a session whose refresh state is `state`.
+    pub(super) fn refresh_token(
+        &self,
+        user_id: &UserId,
+        session: SessionId,
+        jti: &str,
+        state: &RefreshState,
+    ) -> Secret<String> {
+        let trust = self.trust.current();
+        let refresh = NewRefresh { user_id, session, jti, issued_at: state.rotated_at, expires_at: state.expires_at };
+        Secret::new(sign_refresh(&trust.refresh, &trust.expected.issuer, &refresh))
+    }
+
+    /// Returns the grant for `user` as they are now, with a new access token of `session`.
+    pub(super) fn grant(
+        &self,
+        user: &User,
+        session: SessionId,
+        refresh_token: Secret<String>,
+        now: Timestamp,
+    ) -> Grant {
+        let settings = self.settings.current();
+        let trust = self.trust.current();
+        let scopes = settings.scopes_of(&user.roles);
+        let principal = Principal {
+            user_id: user.id.clone(),
+            session,
+            email: user.email.clone(),
+            username: user.username.clone(),
+            roles: user.roles.clone(),
+            scopes: scopes.clone(),
+        };
+        let token = sign_access(&trust.access, &trust.expected, &principal, now, settings.access_ttl);
+        Grant {
+            user_id: principal.user_id,
+            session,
+            access_token: Secret::new(token),
+            refresh_token,
+            expires_in: settings.access_ttl,
+            scopes,
+        }
+    }
+}

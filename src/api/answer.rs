@@ -1,0 +1,131 @@
+//! The shapes of success: JSON that nobody may store, JSON that everybody may, and nothing at all.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::account::{Grant, Profile, SessionView};
+use crate::identity::{Caller, Role, Scope};
+
+/// Returns a JSON answer; [`finish`] forbids to store it.
+pub fn json_with(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+pub fn ok(body: &Value) -> Response<Bytes> {
+    json_with(StatusCode::OK, body)
+}
+
+/// Returns a JSON answer that is the same for everybody and changes rarely.
+pub fn public(body: &Value) -> Response<Bytes> {
+    let mut response = ok(body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
+}
+
+pub fn no_content() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// Returns the answer as it leaves: what doesn't say that it may be stored must not be.
+pub fn finish(mut response: Response<Bytes>) -> Response<Bytes> {
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Returns the answer to HEAD: that of GET, its length said, its body left out.
+pub fn without_body(response: Response<Bytes>) -> Response<Bytes> {
+    let (mut parts, body) = response.into_parts();
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    Response::from_parts(parts, Bytes::new())
+}
+
+/// Returns what register, login and refresh answer with.
+pub fn grant(grant: &Grant, access_token_name: &str) -> Value {
+    let mut body = Map::new();
+    body.insert("user_id".into(), json!(grant.user_id.as_str()));
+    body.insert(access_token_name.into(), json!(grant.access_token.expose()));
+    body.insert("refresh_token".into(), json!(grant.refresh_token.expose()));
+    body.insert("token_type".into(), json!("bearer"));
+    body.insert("expires_in".into(), json!(grant.expires_in.as_secs()));
+    Value::Object(body)
+}
+
+/// Returns what the token endpoint answers with (RFC 6749 section 5.1).
+pub fn oauth_grant(grant: &Grant) -> Value {
+    json!({
+        "access_token": grant.access_token.expose(),
+        "token_type": "bearer",
+        "expires_in": grant.expires_in.as_secs(),
+        "refresh_token": grant.refresh_token.expose(),
+        "scope": scope(&grant.scopes),
+    })
+}
+
+pub fn profile(profile: &Profile) -> Value {
+    json!({
+        "id": profile.id.as_str(),
+        "email": profile.email,
+        "username": profile.username,
+        "first_name": profile.first_name,
+        "last_name": profile.last_name,
+        "full_name": profile.full_name,
+        "phone": profile.phone,
+        "is_active": profile.is_active,
+        "email_verified": profile.email_verified,
+        "roles": roles(&profile.roles),
+        "created_at": profile.created_at.to_rfc3339(),
+    })
+}
+
+pub fn sessions(sessions: &[SessionView]) -> Value {
+    let shown = sessions.iter().map(|session| {
+        json!({
+            "id": session.id.to_string(),
+            "created_at": session.created_at.to_rfc3339(),
+            "last_used_at": session.last_used_at.to_rfc3339(),
+            "ip": session.ip,
+            "user_agent": session.user_agent,
+            "current": session.current,
+        })
+    });
+    Value::Array(shown.collect())
+}
+
+/// Returns what a good access token stands for (RFC 7662 section 2.2); what is unknown is left out.
+pub fn active(caller: &Caller, issuer: &str) -> Value {
+    let principal = &caller.principal;
+    let mut body = json!({
+        "active": true,
+        "token_type": "bearer",
+        "type": "access",
+        "iss": issuer,
+        "sub": principal.user_id.as_str(),
+        "sid": principal.session.to_string(),
+        "exp": caller.expires_at.as_secs(),
+        "roles": roles(&principal.roles),
+        "scope": scope(&principal.scopes),
+    });
+    for (name, value) in [("email", &principal.email), ("username", &principal.username)] {
+        if let Some(value) = value {
+            body[name] = json!(value);
+        }
+    }
+    body
+}
+
+fn roles(roles: &[Role]) -> Vec<&str> {
+    roles.iter().map(Role::as_str).collect()
+}
+
+fn scope(scopes: &[Scope]) -> String {
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+}

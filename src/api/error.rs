@@ -1,0 +1,255 @@
+//! The one place that turns a refusal of our endpoints into a response (SPEC 3.3).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::json;
+
+use super::routes::Resource;
+use crate::account::AccountError;
+use crate::http::problem::{FieldError, Problem};
+
+/// When the store or the hashers should be tried again.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Why a request is not answered as asked.
+#[derive(Debug)]
+pub enum Refusal {
+    Account(AccountError),
+    NotFound,
+    OtherMethods(&'static Resource),
+    /// The body is not what its type says; where.
+    Malformed(String),
+    BadFields(Vec<FieldError>),
+    NotJson,
+    NoCredential,
+    BadCredential,
+    /// Two credentials, of which two readers could take either.
+    AmbiguousCredential,
+}
+
+impl From<AccountError> for Refusal {
+    fn from(error: AccountError) -> Self {
+        Self::Account(error)
+    }
+}
+
+/// What a refusal says, before it is put into one of two shapes.
+struct Verdict {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Verdict {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new(), header: None }
+    }
+
+    fn challenge(self, challenge: &'static str) -> Self {
+        Self { header: Some((WWW_AUTHENTICATE, HeaderValue::from_static(challenge))), ..self }
+    }
+
+    /// Whole seconds, rounded up, at least one (RFC 9110 section 10.2.3).
+    fn retry_after(self, wait: Duration) -> Self {
+        let secs = wait.as_millis().div_ceil(1000).max(1);
+        Self { header: HeaderValue::from_str(&secs.to_string()).ok().map(|value| (RETRY_AFTER, value)), ..self }
+    }
+
+    fn allow(self, resource: &Resource) -> Self {
+        Self { header: HeaderValue::from_str(&resource.allow()).ok().map(|value| (ALLOW, value)), ..self }
+    }
+
+    fn errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+}
+
+impl Refusal {
+    /// Returns the problem document (RFC 9457).
+    pub fn into_response(self) -> Response<Bytes> {
+        let verdict = judge(self);
+        let problem = Problem::new(verdict.status, verdict.code, verdict.detail).with_errors(verdict.errors);
+        let mut response = problem.into_response();
+        response.headers_mut().extend(verdict.header);
+        response
+    }
+
+    /// Returns the error as the OAuth endpoints say it (RFC 6749 section 5.2).
+    pub fn into_oauth_response(self) -> Response<Bytes> {
+        let (status, code, challenge) = oauth_code(&self);
+        let verdict = judge(self);
+        let errors: Vec<&str> = verdict.errors.iter().map(|error| error.message.as_str()).collect();
+        let description = if errors.is_empty() { verdict.detail } else { errors.join("; ") };
+        let body = json!({"error": code, "error_description": description});
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = status.unwrap_or(verdict.status);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(verdict.header.filter(|(name, _)| *name != WWW_AUTHENTICATE || challenge == Challenge::Keep));
+        response
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Challenge {
+    Keep,
+    /// A 400 asks for no credential.
+    Drop,
+}
+
+/// Returns what OAuth calls a refusal, and its status where that is not the one of the problem document.
+fn oauth_code(refusal: &Refusal) -> (Option<StatusCode>, &'static str, Challenge) {
+    const BAD_REQUEST: Option<StatusCode> = Some(StatusCode::BAD_REQUEST);
+    match refusal {
+        Refusal::Account(AccountError::InvalidCredentials | AccountError::InvalidToken) => {
+            (BAD_REQUEST, "invalid_grant", Challenge::Drop)
+        }
+        Refusal::Account(AccountError::Limited { .. } | AccountError::Busy | AccountError::Unavailable(_)) => {
+            (None, "temporarily_unavailable", Challenge::Keep)
+        }
+        Refusal::Account(AccountError::Damaged(_)) => (None, "server_error", Challenge::Keep),
+        Refusal::NoCredential | Refusal::BadCredential => (None, "invalid_token", Challenge::Keep),
+        Refusal::Account(
+            AccountError::Invalid(_)
+            | AccountError::RegistrationClosed
+            | AccountError::EmailTaken
+            | AccountError::UsernameTaken
+            | AccountError::SessionNotFound,
+        )
+        | Refusal::NotFound
+        | Refusal::OtherMethods(_)
+        | Refusal::Malformed(_)
+        | Refusal::BadFields(_)
+        | Refusal::NotJson
+        | Refusal::AmbiguousCredential => (BAD_REQUEST, "invalid_request", Challenge::Drop),
+    }
+}
+
+fn judge(refusal: Refusal) -> Verdict {
+    match refusal {
+        Refusal::Account(error) => judge_account(error),
+        Refusal::NotFound => Verdict::new(StatusCode::NOT_FOUND, "not_found", "there is no such endpoint"),
+        Refusal::OtherMethods(resource) => {
+            let detail = format!("this endpoint takes {}", resource.allow());
+            Verdict::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allow(resource)
+        }
+        Refusal::Malformed(detail) => Verdict::new(StatusCode::BAD_REQUEST, "invalid_request", detail),
+        Refusal::BadFields(errors) => {
+            Verdict::new(StatusCode::BAD_REQUEST, "invalid_request", "the request has fields that it must not have so")
+                .errors(errors)
+        }
+        Refusal::NotJson => {
+            let detail = "the body must be application/json in UTF-8";
+            Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+        }
+        Refusal::NoCredential => {
+            Verdict::new(StatusCode::UNAUTHORIZED, "authentication_required", "a bearer token is required")
+                .challenge("Bearer")
+        }
+        Refusal::BadCredential => invalid_token(),
+        Refusal::AmbiguousCredential => {
+            Verdict::new(StatusCode::BAD_REQUEST, "invalid_request", "the credential is given more than once")
+                .challenge("Bearer error=\"invalid_request\"")
+        }
+    }
+}
+
+fn invalid_token() -> Verdict {
+    Verdict::new(StatusCode::UNAUTHORIZED, "invalid_token", "the token is not valid, or not any more")
+        .challenge("Bearer error=\"invalid_token\"")
+}
+
+fn judge_account(error: AccountError) -> Verdict {
+    let detail = error.to_string();
+    match error {
+        AccountError::Invalid(faults) => {
+            let code = match faults.as_slice() {
+                [only] => only.code,
+                _ => "validation_failed",
+            };
+            let errors = faults.into_iter().map(|fault| FieldError {
+                field: fault.field.to_owned(),
+                code: fault.code,
+                message: fault.message,
+            });
+            Verdict::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail).errors(errors.collect())
+        }
+        AccountError::RegistrationClosed => Verdict::new(StatusCode::FORBIDDEN, "registration_closed", detail),
+        AccountError::EmailTaken => Verdict::new(StatusCode::CONFLICT, "email_taken", detail),
+        AccountError::UsernameTaken => Verdict::new(StatusCode::CONFLICT, "username_taken", detail),
+        AccountError::InvalidCredentials => {
+            Verdict::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail).challenge("Bearer")
+        }
+        AccountError::InvalidToken => invalid_token(),
+        AccountError::SessionNotFound => Verdict::new(StatusCode::NOT_FOUND, "not_found", detail),
+        AccountError::Limited { retry_after } => {
+            Verdict::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(retry_after)
+        }
+        AccountError::Busy => Verdict::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(SOON),
+        AccountError::Unavailable(reason) => {
+            tracing::warn!(reason, "the store could not serve an account request");
+            Verdict::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "the store is not available")
+                .retry_after(SOON)
+        }
+        AccountError::Damaged(reason) => {
+            tracing::error!(reason, "the store answered with what it must not hold");
+            Verdict::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the request could not be served")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limited(millis: u64) -> Refusal {
+        AccountError::Limited { retry_after: Duration::from_millis(millis) }.into()
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up_to_whole_seconds_and_never_zero() {
+        for (millis, secs) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (59_001, "60")] {
+            let response = limited(millis).into_response();
+            assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(response.headers()[RETRY_AFTER], secs);
+        }
+    }
+
+    #[test]
+    fn what_the_store_said_stays_inside() {
+        for error in [AccountError::Unavailable("disk /srv/db".into()), AccountError::Damaged("row 7".into())] {
+            let response = Refusal::from(error).into_response();
+            let body = String::from_utf8(response.into_body().to_vec()).unwrap();
+            assert!(!body.contains("/srv/db") && !body.contains("row 7"), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_single_fault_names_the_whole_answer_and_several_do_not() {
+        let one = Refusal::from(AccountError::missing("password")).into_response();
+        let body: serde_json::Value = serde_json::from_slice(one.body()).unwrap();
+        assert_eq!((one.status().as_u16(), &body["code"]), (422, &json!("required")));
+        assert_eq!(body["errors"][0]["field"], "password");
+        let fault = |field| crate::account::Fault { field, code: "required", message: String::new() };
+        let two = Refusal::from(AccountError::Invalid(vec![fault("a"), fault("b")])).into_response();
+        let body: serde_json::Value = serde_json::from_slice(two.body()).unwrap();
+        assert_eq!(body["code"], "validation_failed");
+    }
+
+    #[test]
+    fn oauth_says_bad_grants_with_400_and_without_a_challenge() {
+        for error in [AccountError::InvalidCredentials, AccountError::InvalidToken] {
+            let response = Refusal::from(error).into_oauth_response();
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+            assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+            assert!(response.body().starts_with(b"{\"error\":\"invalid_grant\""));
+        }
+        assert_eq!(limited(1).into_oauth_response().headers()[RETRY_AFTER], "1");
+    }
+}

@@ -1,0 +1,185 @@
+//! The OpenAPI 3.1 description of the endpoints, made from the route table, so that no route can be left out: a route without
+//! words for it does not compile.
+
+use serde_json::{Map, Value, json};
+
+use super::ApiSettings;
+use super::routes::{Needs, Operation, resources};
+
+/// What the document says of one operation.
+struct Words {
+    summary: &'static str,
+    input: Input,
+    /// Status and schema (empty: no body) of success.
+    success: (u16, &'static str),
+    /// Statuses of refusals beside 400, 401, 404, 405, 429 and 503, which any may answer.
+    refusals: &'static [u16],
+}
+
+enum Input {
+    Nothing,
+    Json(&'static str),
+    Form(&'static str),
+}
+
+fn words(operation: Operation) -> Words {
+    use Input::{Form, Json, Nothing};
+    let of = |summary, input, success, refusals| Words { summary, input, success, refusals };
+    match operation {
+        Operation::Register => of("Make an account", Json("Registration"), (201, "Grant"), &[403, 409, 415, 422]),
+        Operation::Login => of("Sign in", Json("Login"), (200, "Grant"), &[415, 422]),
+        Operation::Refresh => of("Trade a refresh token", Json("RefreshToken"), (200, "Grant"), &[415, 422]),
+        Operation::Logout => of("End this session", Json("OptionalRefreshToken"), (204, ""), &[415]),
+        Operation::LogoutAll => of("End all sessions", Nothing, (204, ""), &[]),
+        Operation::ShowMe => of("Read one's own record", Nothing, (200, "Profile"), &[]),
+        Operation::ChangeMe => of("Change one's own record", Json("ProfileChange"), (200, "Profile"), &[409, 415, 422]),
+        Operation::DeleteMe => of("Delete one's account", Json("Password"), (204, ""), &[415, 422]),
+        Operation::ListSessions => of("List one's sessions", Nothing, (200, "Sessions"), &[]),
+        Operation::EndSession => of("End one of one's sessions", Nothing, (204, ""), &[]),
+        Operation::ChangePassword => of("Change the password", Json("PasswordChange"), (204, ""), &[415, 422]),
+        Operation::IssueToken => of("Token endpoint (RFC 6749)", Form("TokenRequest"), (200, "TokenAnswer"), &[]),
+        Operation::VerifyBearer => of("Verify the bearer token", Nothing, (200, "ActiveToken"), &[]),
+        Operation::VerifyGiven => of("Verify the token in the path", Nothing, (200, "ActiveToken"), &[]),
+        Operation::Introspect => of("Introspection (RFC 7662)", Form("GivenToken"), (200, "ActiveToken"), &[]),
+        Operation::Revoke => of("Revocation (RFC 7009)", Form("GivenToken"), (200, ""), &[]),
+        Operation::KeySet => of("Public keys (RFC 7517)", Nothing, (200, "Object"), &[]),
+        Operation::Metadata => of("Server metadata (RFC 8414)", Nothing, (200, "Object"), &[]),
+        Operation::Description => of("This document", Nothing, (200, "Object"), &[]),
+    }
+}
+
+/// Returns the document for endpoints with these settings.
+pub fn document(settings: &ApiSettings) -> Value {
+    let mut paths = Map::new();
+    for resource in resources() {
+        let mut item = Map::new();
+        for (method, operation, needs) in resource.operations {
+            item.insert(method.as_str().to_ascii_lowercase(), describe(*operation, *needs));
+        }
+        if let Some((_, parameter)) = resource.path.split_once('{') {
+            let name = parameter.trim_end_matches('}');
+            let schema = json!({"type": "string"});
+            item.insert("parameters".into(), json!([{"name": name, "in": "path", "required": true, "schema": schema}]));
+        }
+        let prefix = settings.prefix.trim_end_matches('/');
+        paths.insert(format!("{prefix}{}", resource.path), Value::Object(item));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Vestibule", "version": env!("CARGO_PKG_VERSION")},
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "schemas": schemas(&settings.access_token_name),
+        },
+    })
+}
+
+fn describe(operation: Operation, needs: Needs) -> Value {
+    let words = words(operation);
+    let mut responses = Map::new();
+    let (status, schema) = words.success;
+    let success = if schema.is_empty() {
+        json!({"description": "Done"})
+    } else {
+        json!({"description": "Done", "content": {"application/json": {"schema": reference(schema)}}})
+    };
+    responses.insert(status.to_string(), success);
+    for status in [400, 401, 404, 405, 429, 503].iter().chain(words.refusals) {
+        let content = json!({"application/problem+json": {"schema": reference("Problem")}});
+        responses.insert(status.to_string(), json!({"description": "Refused", "content": content}));
+    }
+    let mut described = json!({
+        "operationId": format!("{operation:?}"),
+        "summary": words.summary,
+        "responses": responses,
+    });
+    if let Some((media, schema)) = match words.input {
+        Input::Nothing => None,
+        Input::Json(schema) => Some(("application/json", schema)),
+        Input::Form(schema) => Some(("application/x-www-form-urlencoded", schema)),
+    } {
+        described["requestBody"] = json!({"content": {media: {"schema": reference(schema)}}});
+    }
+    if needs == Needs::Bearer {
+        described["security"] = json!([{"bearer": []}]);
+    }
+    described
+}
+
+fn reference(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn schemas(access_token_name: &str) -> Value {
+    const OWN: [&str; 6] = ["email", "username", "first_name", "last_name", "full_name", "phone"];
+    let registration: Vec<&str> = OWN.into_iter().chain(["password"]).collect();
+    json!({
+        "Registration": closed(&registration, &["password"]),
+        "Login": closed(&["email", "username", "password"], &["password"]),
+        "RefreshToken": closed(&["refresh_token"], &["refresh_token"]),
+        "OptionalRefreshToken": closed(&["refresh_token"], &[]),
+        "Password": closed(&["password"], &["password"]),
+        "PasswordChange": closed(&["current_password", "new_password"], &["current_password", "new_password"]),
+        "ProfileChange": nullable(&OWN),
+        "TokenRequest": open(json!({
+            "grant_type": {"enum": ["password", "refresh_token"]},
+            "username": text(), "password": text(), "refresh_token": text(),
+        })),
+        "GivenToken": open(json!({"token": text(), "token_type_hint": text()})),
+        "Grant": open(json!({
+            "user_id": text(), access_token_name: text(), "refresh_token": text(), "token_type": {"const": "bearer"},
+            "expires_in": {"type": "integer"},
+        })),
+        "TokenAnswer": open(json!({
+            "access_token": text(), "refresh_token": text(), "token_type": {"const": "bearer"},
+            "expires_in": {"type": "integer"}, "scope": text(),
+        })),
+        "Profile": open(json!({
+            "id": text(), "email": maybe(), "username": maybe(), "first_name": maybe(), "last_name": maybe(),
+            "full_name": maybe(), "phone": maybe(), "is_active": {"type": "boolean"},
+            "email_verified": {"type": "boolean"}, "roles": {"type": "array", "items": text()}, "created_at": moment(),
+        })),
+        "Sessions": {"type": "array", "items": open(json!({
+            "id": text(), "created_at": moment(), "last_used_at": moment(), "ip": text(), "user_agent": text(),
+            "current": {"type": "boolean"},
+        }))},
+        "ActiveToken": open(json!({
+            "active": {"type": "boolean"}, "type": text(), "iss": text(), "sub": text(), "sid": text(),
+            "exp": {"type": "integer"}, "scope": text(), "roles": {"type": "array", "items": text()},
+            "email": text(), "username": text(),
+        })),
+        "Problem": open(json!({
+            "type": text(), "title": text(), "status": {"type": "integer"}, "detail": text(), "code": text(),
+            "errors": {"type": "array", "items": open(json!({"field": text(), "code": text(), "message": text()}))},
+        })),
+        "Object": {"type": "object"},
+    })
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn maybe() -> Value {
+    json!({"type": ["string", "null"]})
+}
+
+fn moment() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn open(properties: Value) -> Value {
+    json!({"type": "object", "properties": properties})
+}
+
+/// Returns the schema of an object that has no other members than these texts.
+fn closed(names: &[&str], required: &[&str]) -> Value {
+    let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), text())).collect();
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+fn nullable(names: &[&str]) -> Value {
+    let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), maybe())).collect();
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
+}

@@ -1,0 +1,123 @@
+//! The composition root: a checked configuration becomes running parts, waits for signals, applies reloads, and drains.
+//! The only room that knows all others; it decides nothing that one of them could.
+
+mod deep;
+mod edge;
+mod explain;
+mod keys;
+mod listeners;
+mod parts;
+mod reload;
+mod start_error;
+mod upkeep;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::settings::Settings;
+use crate::server::Server;
+use crate::telemetry::sink::Sink;
+
+pub use deep::check_deep;
+pub use explain::{ExplainError, Explanation, explain};
+pub use keys::{KeysError, load_trust};
+pub use start_error::StartError;
+
+use parts::Parts;
+
+/// What is up, for whoever announces it.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// In the order of `server.listen`, with the ports that were given for port 0.
+    pub listen: Vec<SocketAddr>,
+    pub is_tls: bool,
+    pub ops: Option<SocketAddr>,
+    pub redirect: Option<SocketAddr>,
+}
+
+/// Runs until SIGTERM or SIGINT and a drain; a second signal cuts the drain short. `source` is the file to reload from;
+/// `announce` is called once everything listens. The caller has started the log.
+pub fn serve(settings: Settings, source: Option<PathBuf>, announce: impl FnOnce(&Running)) -> Result<(), StartError> {
+    let office = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("office")
+        .enable_all()
+        .build()
+        .map_err(StartError::internal)?;
+    let metrics = parts::metrics(&settings);
+    let (sink, lines) = Sink::start(std::io::stdout(), metrics.log_dropped.clone()).map_err(StartError::internal)?;
+    let served = office.block_on(async {
+        let parts = Parts::assemble(settings, metrics, lines).await?;
+        run(parts, source, announce).await
+    });
+    office.shutdown_timeout(Duration::from_secs(2));
+    sink.close(Duration::from_secs(2));
+    served
+}
+
+async fn run(parts: Parts, source: Option<PathBuf>, announce: impl FnOnce(&Running)) -> Result<(), StartError> {
+    // Asked for before anything listens, so that no signal finds the default action.
+    let mut ends = Ends::new().map_err(StartError::internal)?;
+    let servers = parts.listen()?;
+    let upkeep = upkeep::start(&parts, source);
+    announce(&servers.running(&parts));
+    ends.next().await;
+    tracing::info!(limit_ms = parts.drain_limit().as_millis(), "draining; a second signal ends at once");
+    let limit = parts.drain_limit();
+    tokio::select! {
+        cut_off = servers.drain(limit) => tracing::info!(cut_off, "drained"),
+        () = ends.next() => tracing::warn!("ended at once by a second signal"),
+    }
+    drop(upkeep);
+    parts.store.close().await;
+    Ok(())
+}
+
+/// Everything that listens.
+struct Servers {
+    main: Server,
+    ops: Option<Server>,
+    redirect: Option<Server>,
+}
+
+impl Servers {
+    fn running(&self, parts: &Parts) -> Running {
+        let first = |server: &Option<Server>| server.as_ref().and_then(|server| server.local_addrs().first().copied());
+        Running {
+            listen: self.main.local_addrs().to_vec(),
+            is_tls: parts.is_tls(),
+            ops: first(&self.ops),
+            redirect: first(&self.redirect),
+        }
+    }
+
+    /// Returns how many connections were cut off. The ops listener answers until the last of them is gone.
+    async fn drain(self, limit: Duration) -> usize {
+        drop(self.redirect);
+        let cut_off = self.main.drain(limit).await;
+        drop(self.ops);
+        cut_off
+    }
+}
+
+/// The signals that ask for an end.
+struct Ends {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Ends {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What goes on beside serving: changes that others made to the store, forgetting, reloads, new certificates.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::parts::Parts;
+use super::reload;
+
+/// How often what has expired is forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// How often watched files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts it all; dropping what comes back ends it.
+pub(super) fn start(parts: &Parts, source: Option<PathBuf>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let accounts = Arc::clone(&parts.accounts);
+    tasks.spawn(async move { accounts.feed().follow().await });
+    let accounts = Arc::clone(&parts.accounts);
+    tasks.spawn(async move {
+        let mut ticks = ticks(FORGET_EVERY);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = accounts.feed().forget_expired().await {
+                tracing::warn!(%error, "what has expired can't be pruned from the store");
+            }
+        }
+    });
+    tasks.spawn(follow_keys(parts.shared()));
+    tasks.spawn(follow_signals(parts.shared(), source.clone()));
+    if let Some(source) = source {
+        tasks.spawn(follow_file(parts.shared(), source));
+    }
+    tasks.spawn(follow_certificates(parts.shared()));
+    tasks
+}
+
+fn ticks(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn follow_keys(shared: Arc<reload::Shared>) {
+    loop {
+        shared.accounts.feed().keys_changed().await;
+        match shared.reload_keys().await {
+            Ok(()) => tracing::info!("signing keys changed"),
+            Err(error) => tracing::error!(%error, "changed signing keys can't be loaded; the old ones stay"),
+        }
+    }
+}
+
+async fn follow_signals(shared: Arc<reload::Shared>, source: Option<PathBuf>) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        match &source {
+            Some(source) => shared.reload(source).await,
+            None => tracing::info!("no configuration file to reload"),
+        }
+    }
+}
+
+/// Reloads when the file changes, while `server.watch` says so.
+async fn follow_file(shared: Arc<reload::Shared>, source: PathBuf) {
+    let stamp = || std::fs::metadata(&source).ok().map(|data| (data.modified().ok(), data.len()));
+    let mut seen: Option<(Option<SystemTime>, u64)> = stamp();
+    let mut ticks = ticks(LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        let now = stamp();
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        if now.is_some() && shared.watches() {
+            shared.reload(&source).await;
+        }
+    }
+}
+
+async fn follow_certificates(shared: Arc<reload::Shared>) {
+    let mut ticks = ticks(LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        shared.renew_certificates();
+    }
+}

@@ -1,0 +1,121 @@
+//! The cache of verified access tokens (SPEC 5). It holds "signature and times are good" and who it is, never a route's verdict.
+//! Only tokens that verified get in, so garbage can't push anything out; what expired or was revoked is found out at the hit.
+
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use moka::Expiry;
+use moka::sync::Cache;
+
+use super::revocation::Version;
+use crate::clock::Timestamp;
+use crate::identity::Caller;
+use crate::secret::sha256;
+
+/// SHA-256 over the key set's id and the complete token.
+type TokenHash = [u8; 32];
+
+/// A caller, and the version of their standing that the entry was made under.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub caller: Arc<Caller>,
+    pub version: Version,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    known: Arc<Known>,
+    lifetime: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct TokenCache {
+    entries: Cache<TokenHash, Entry, BuildHasherDefault<DigestHasher>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// How the cache has done since start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheCounts {
+    pub hits: u64,
+    pub misses: u64,
+    pub entries: u64,
+}
+
+impl TokenCache {
+    pub fn new(capacity: u64) -> Self {
+        let entries = Cache::builder()
+            .max_capacity(capacity)
+            .expire_after(AtExpiry)
+            .build_with_hasher(BuildHasherDefault::default());
+        Self { entries, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+    }
+
+    pub fn key(key_set: u64, token: &str) -> TokenHash {
+        sha256(&[&key_set.to_be_bytes(), token.as_bytes()])
+    }
+
+    /// Returns the caller, if the token is known, has not expired and nothing about its user has changed.
+    pub fn find(&self, key: &TokenHash, now: Timestamp) -> Option<Arc<Caller>> {
+        let found = self.entries.get(key).filter(|entry| entry.known.is_good(now));
+        let counter = if found.is_some() { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        found.map(|entry| Arc::clone(&entry.known.caller))
+    }
+
+    pub fn insert(&self, key: TokenHash, known: Known, now: Timestamp) {
+        let lifetime = known.caller.expires_at.since(now);
+        self.entries.insert(key, Entry { known: Arc::new(known), lifetime });
+    }
+
+    pub fn counts(&self) -> CacheCounts {
+        CacheCounts {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            entries: self.entries.entry_count(),
+        }
+    }
+}
+
+impl Known {
+    /// A leeway for late tokens is the verifier's to grant; here `exp` is the end.
+    fn is_good(&self, now: Timestamp) -> bool {
+        now < self.caller.expires_at && self.version.is_current()
+    }
+}
+
+/// Frees the memory of entries whose token has expired; whether one still counts is decided at the hit.
+struct AtExpiry;
+
+impl Expiry<TokenHash, Entry> for AtExpiry {
+    fn expire_after_create(&self, _: &TokenHash, entry: &Entry, _: Instant) -> Option<Duration> {
+        Some(entry.lifetime)
+    }
+
+    fn expire_after_update(&self, _: &TokenHash, entry: &Entry, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        Some(entry.lifetime)
+    }
+}
+
+/// Takes eight bytes of a key that is a SHA-256 digest already. Who would craft colliding keys needs valid tokens for them.
+#[derive(Default)]
+pub(super) struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk::<8>() {
+            self.0 = u64::from_be_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {
+        // The length of the array, the same for every key.
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,210 @@
+//! `[auth]`: where our endpoints are, what registrations carry, and how tokens are signed, read and renewed.
+
+use std::collections::BTreeMap;
+
+use super::identity::{header_name, may_carry_token};
+use super::routes::{ROLE, SCOPE, canonical_path, role, scope};
+use crate::config::defaults::ISSUER;
+use crate::config::document::Fault;
+use crate::config::section::{Section, choose, one_of};
+use crate::config::settings::{Auth, Endpoint, Registration, Settings, UserField};
+use crate::config::text::{self, Parsed};
+use crate::route::pattern::PathPrefix;
+use crate::token::key::Algorithm;
+
+pub(super) fn auth(section: &Section<'_>, settings: &Settings) -> Auth {
+    let mut auth = Auth::default();
+    section.parsed("prefix", &mut auth.prefix, "a canonical path such as \"/auth\", not the root", |text| {
+        let prefix = canonical_path(text)?;
+        if prefix.as_str() == "/" {
+            Err(Some("the root would leave no path to your apps".to_owned()))
+        } else {
+            Ok(prefix)
+        }
+    });
+    section.choice(
+        "registration",
+        &mut auth.registration,
+        &[("open", Registration::Open), ("closed", Registration::Closed)],
+    );
+    fields(section, &mut auth);
+    let issuer = settings.server.public_url.as_ref().map_or_else(|| ISSUER.to_owned(), ToString::to_string);
+    let mut written = None;
+    section.optional("issuer", &mut written, "a name or URL", line);
+    auth.issuer = written.unwrap_or(issuer);
+    section.list("audience", &mut auth.audience, "a name or URL", line);
+    signing(section, &mut auth);
+    lifetimes(section, &mut auth);
+    presentation(section, &mut auth, settings);
+    paths(&section.table("paths"), &mut auth);
+    let granted = section.table("role_scopes");
+    for (name, at) in granted.keys() {
+        let mut scopes = Vec::new();
+        granted.list(&name, &mut scopes, SCOPE, scope);
+        match role(&name) {
+            Ok(role) => drop(auth.role_scopes.insert(role, scopes)),
+            Err(_) => section.document.refuse(&at, &granted.path, Fault::new(format!("{name:.80?}"), ROLE)),
+        }
+    }
+    auth
+}
+
+/// Returns a text that is not empty and has no control characters.
+fn line(text: &str) -> Parsed<String> {
+    if text.is_empty() || text.contains(char::is_control) { Err(None) } else { Ok(text.to_owned()) }
+}
+
+const FIELDS: [(&str, UserField); 6] = [
+    ("email", UserField::Email),
+    ("username", UserField::Username),
+    ("first_name", UserField::FirstName),
+    ("last_name", UserField::LastName),
+    ("full_name", UserField::FullName),
+    ("phone", UserField::Phone),
+];
+
+fn fields(section: &Section<'_>, auth: &mut Auth) {
+    let names = FIELDS.map(|(name, _)| name);
+    section.list("required_fields", &mut auth.required_fields, &one_of(&names), |text| choose(text, &FIELDS));
+    let required = &auth.required_fields;
+    section.list(
+        "ignored_fields",
+        &mut auth.ignored_fields,
+        "a field that is neither required nor `password`",
+        |text| {
+            let is_required = FIELDS.iter().any(|(name, field)| *name == text && required.contains(field));
+            if is_required || text == "password" { Err(None) } else { line(text) }
+        },
+    );
+}
+
+const SHORTEST_SECRET: usize = 32;
+
+fn signing(section: &Section<'_>, auth: &mut Auth) {
+    let before = section.document.problem_count();
+    section.choice("algorithm", &mut auth.algorithm, &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)));
+    let algorithm_is_known = section.document.problem_count() == before;
+    let secrets = &mut auth.secrets;
+    let before_secret = section.document.problem_count();
+    section.secret("secret", &mut secrets.access);
+    let secret_was_read = section.document.problem_count() == before_secret;
+    section.secret("refresh_secret", &mut secrets.refresh);
+    section.secret("key_encryption_secret", &mut secrets.key_encryption);
+    let all = [
+        ("secret", &secrets.access),
+        ("refresh_secret", &secrets.refresh),
+        ("key_encryption_secret", &secrets.key_encryption),
+    ];
+    for (key, secret) in all {
+        let length = secret.as_ref().map_or(SHORTEST_SECRET, |secret| secret.expose().len());
+        if length < SHORTEST_SECRET {
+            let hint = Some("`openssl rand -base64 32` makes a good one".to_owned());
+            section.refuse(key, Fault::new(format!("a secret of {length} bytes"), "at least 32 bytes").hint(hint));
+        }
+    }
+    if !algorithm_is_known {
+        return;
+    }
+    let name = auth.algorithm.name();
+    if auth.algorithm.is_symmetric() {
+        if secrets.access.is_none() && secret_was_read {
+            let key = if section.is_set("secret") { "secret" } else { "algorithm" };
+            let hint = Some("set auth.secret = \"env:VESTIBULE_SECRET\", for example".to_owned());
+            section.refuse(
+                key,
+                Fault::new(format!("{name} without a secret"), "auth.secret of at least 32 bytes").hint(hint),
+            );
+        }
+        return;
+    }
+    for (key, is_given) in [("secret", secrets.access.is_some()), ("refresh_secret", secrets.refresh.is_some())] {
+        if is_given {
+            let hint = Some("set auth.algorithm = \"HS256\", or leave it out".to_owned());
+            section.refuse(key, Fault::new(format!("a secret, which {name} does not use"), "none").hint(hint));
+        }
+    }
+}
+
+fn lifetimes(section: &Section<'_>, auth: &mut Auth) {
+    section.timeout("access_ttl", &mut auth.access_ttl);
+    section.timeout("refresh_ttl", &mut auth.refresh_ttl);
+    section.timeout("session_max", &mut auth.session_max);
+    section.bool("rotate_refresh", &mut auth.rotate_refresh);
+    section.duration("refresh_grace", &mut auth.refresh_grace);
+    section.duration("leeway", &mut auth.leeway);
+    let pairs = [
+        (("access_ttl", auth.access_ttl), ("refresh_ttl", auth.refresh_ttl)),
+        (("refresh_ttl", auth.refresh_ttl), ("session_max", auth.session_max)),
+    ];
+    for ((short_key, short), (long_key, long)) in pairs {
+        if long < short {
+            // Whichever was written is the one to point at; both by default can't disagree.
+            let key = if section.is_set(long_key) { long_key } else { short_key };
+            let fault =
+                Fault::new(format!("{short_key} longer than {long_key}"), format!("{long_key} at least as long"));
+            section.refuse(key, fault);
+        }
+    }
+}
+
+fn presentation(section: &Section<'_>, auth: &mut Auth, settings: &Settings) {
+    let header = "the name of a header that may carry a token, such as \"Authorization\"";
+    section.parsed("header", &mut auth.header, header, |text| {
+        let name = header_name(text)?;
+        if may_carry_token(&name, &settings.identity) { Ok(name) } else { Err(None) }
+    });
+    section.list("schemes", &mut auth.schemes, "a scheme such as \"Bearer\"", |text| {
+        if text::is_token(text) { Ok(text.to_owned()) } else { Err(None) }
+    });
+    if auth.schemes.is_empty() && auth.header == http::header::AUTHORIZATION && section.is_set("schemes") {
+        section.refuse("schemes", Fault::new("no scheme", "at least one, because the header is Authorization"));
+    }
+    section.parsed("access_token_name", &mut auth.access_token_name, "a name of letters, digits, `-` or `_`", |text| {
+        let is_name =
+            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let is_taken = ["refresh_token", "token_type", "expires_in", "user_id"].contains(&text);
+        match (is_name, is_taken) {
+            (true, false) => Ok(text.to_owned()),
+            (_, true) => Err(Some("the answer has another field of that name".to_owned())),
+            (false, false) => Err(None),
+        }
+    });
+}
+
+/// Every endpoint that may have a second path: its key, and its own place below the prefix.
+const ENDPOINTS: [(&str, Endpoint, &str); 16] = [
+    ("register", Endpoint::Register, "/register"),
+    ("login", Endpoint::Login, "/login"),
+    ("refresh", Endpoint::Refresh, "/refresh"),
+    ("logout", Endpoint::Logout, "/logout"),
+    ("logout_all", Endpoint::LogoutAll, "/logout/all"),
+    ("me", Endpoint::Me, "/me"),
+    ("sessions", Endpoint::Sessions, "/sessions"),
+    ("password_change", Endpoint::PasswordChange, "/password/change"),
+    ("token", Endpoint::Token, "/token"),
+    ("token_verify", Endpoint::TokenVerify, "/token/verify"),
+    ("introspect", Endpoint::Introspect, "/introspect"),
+    ("revoke", Endpoint::Revoke, "/revoke"),
+    ("forward", Endpoint::Forward, "/forward"),
+    ("jwks", Endpoint::Jwks, "/.well-known/jwks.json"),
+    ("metadata", Endpoint::Metadata, "/.well-known/oauth-authorization-server"),
+    ("openapi", Endpoint::Openapi, "/openapi.json"),
+];
+
+fn paths(section: &Section<'_>, auth: &mut Auth) {
+    let below = |path: &str| format!("{}{path}", auth.prefix.as_str());
+    let mut taken: BTreeMap<String, &str> = ENDPOINTS.iter().map(|(key, _, path)| (below(path), *key)).collect();
+    for (key, endpoint, _) in ENDPOINTS {
+        let mut path: Option<PathPrefix> = None;
+        section.optional(key, &mut path, "a canonical path such as \"/login\", not the root", |text| {
+            let path = canonical_path(text)?;
+            if path.as_str() == "/" { Err(None) } else { Ok(path) }
+        });
+        let Some(path) = path else { continue };
+        if let Some(other) = taken.insert(path.as_str().to_owned(), key).filter(|other| *other != key) {
+            let fault = Fault::new(format!("`{}`, where `{other}` answers", path.as_str()), "a path of its own");
+            section.refuse(key, fault);
+        }
+        auth.paths.insert(endpoint, path);
+    }
+}

@@ -1,0 +1,194 @@
+//! `[[route]]`: each route by itself, then all of them together: none twice, none that can't match,
+//! and none that lets an encoded slash slip below a stricter one.
+
+use std::cell::RefCell;
+
+use http::Method;
+
+use super::upstreams::Upstreams;
+use crate::config::document::{At, Fault};
+use crate::config::section::Section;
+use crate::config::settings::{Auth, Route, UpstreamId};
+use crate::config::text::{self, Parsed};
+use crate::identity::{Role, Scope};
+use crate::policy::{Access, Demands};
+use crate::route::pattern::{HostPattern, PathPrefix, PatternError};
+use crate::route::table::Table;
+
+const FIRST_ROUTE: &str =
+    "add\n    [[route]]\n    path = \"/\"\n    access = \"protected\"\n    upstream = \"http://127.0.0.1:3000\"";
+
+/// A route with its place in the file.
+struct Placed<'a> {
+    section: Section<'a>,
+    route: Route,
+}
+
+pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, auth: &Auth) -> Vec<Route> {
+    let before = root.document.problem_count();
+    let sections = root.tables("route");
+    if sections.is_empty() && root.document.problem_count() == before {
+        let fault = Fault::new("no route", "at least one [[route]]").hint(Some(FIRST_ROUTE.to_owned()));
+        root.document.refuse(&At::File, "route", fault);
+    }
+    let placed: Vec<Placed<'_>> = sections.into_iter().filter_map(|section| read(section, upstreams)).collect();
+    for route in &placed {
+        refuse_below_prefix(route, auth);
+        refuse_slash_above_other_access(route, &placed);
+    }
+    refuse_duplicates(&placed);
+    placed.into_iter().map(|placed| placed.route).collect()
+}
+
+/// Returns the route, unless it is unclear which requests it is for.
+fn read<'a>(section: Section<'a>, upstreams: &mut Upstreams<'_>) -> Option<Placed<'a>> {
+    let before = section.document.problem_count();
+    let mut path = PathPrefix::parse("/").expect("the root is canonical");
+    section.parsed("path", &mut path, "a canonical path such as \"/api\"", canonical_path);
+    let mut host = HostPattern::Any;
+    section.parsed("host", &mut host, "\"app.example.com\", \"*.example.com\", or \"\" for every host", |text| {
+        HostPattern::parse(text).map_err(way_out)
+    });
+    let mut methods = Vec::new();
+    section.list("methods", &mut methods, "a method in capitals, such as \"GET\"", method);
+    let is_clear = section.document.problem_count() == before;
+    let mut keep_encoded_slash = false;
+    section.choice("encoded_slash", &mut keep_encoded_slash, &[("refuse", false), ("keep", true)]);
+    let mut strip_prefix = false;
+    section.bool("strip_prefix", &mut strip_prefix);
+    let mut rate_limit = None;
+    section.rate("rate_limit", &mut rate_limit);
+    let (access, upstream) = (access(&section), upstream(&section, upstreams));
+    let route = Route { path, host, methods, access, upstream, strip_prefix, keep_encoded_slash, rate_limit };
+    is_clear.then_some(Placed { section, route })
+}
+
+pub(super) fn canonical_path(text: &str) -> Parsed<PathPrefix> {
+    PathPrefix::parse(text).map_err(way_out)
+}
+
+fn way_out(error: PatternError) -> Option<String> {
+    Some(match error {
+        PatternError::NotCanonical(canonical) => format!("write `{canonical}`"),
+        other @ (PatternError::NotAbsolute | PatternError::Unreachable | PatternError::InvalidHost) => {
+            other.to_string()
+        }
+    })
+}
+
+fn method(text: &str) -> Parsed<Method> {
+    let upper = text.to_ascii_uppercase();
+    if !text::is_token(text) {
+        return Err(None);
+    }
+    if upper != text {
+        return Err(Some(format!("write `{upper}`: methods are case-sensitive")));
+    }
+    Method::from_bytes(text.as_bytes()).map_err(|_| None)
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Public,
+    Optional,
+    Protected,
+}
+
+fn access(section: &Section<'_>) -> Access {
+    let mut kind = Kind::Protected;
+    let before = section.document.problem_count();
+    let kinds = [("public", Kind::Public), ("optional", Kind::Optional), ("protected", Kind::Protected)];
+    section.choice("access", &mut kind, &kinds);
+    let kind_is_known = section.document.problem_count() == before;
+    let mut demands = Demands::default();
+    section.list("roles", &mut demands.roles, ROLE, role);
+    section.list("scopes", &mut demands.scopes, SCOPE, scope);
+    let access = match kind {
+        Kind::Public => Access::Public,
+        Kind::Optional => Access::Optional,
+        Kind::Protected => return Access::Protected(demands),
+    };
+    for (key, is_empty) in [("roles", demands.roles.is_empty()), ("scopes", demands.scopes.is_empty())] {
+        if kind_is_known && !is_empty {
+            let fault = Fault::new(format!("{key} on a route that lets others pass too"), "access = \"protected\"");
+            section.refuse(key, fault.hint(Some(format!("set access = \"protected\", or leave `{key}` out"))));
+        }
+    }
+    access
+}
+
+pub(super) const ROLE: &str = "a role of 1 to 64 letters, digits, `-`, `_`, `.` or `:`";
+pub(super) const SCOPE: &str = "a scope of 1 to 64 letters, digits, `-`, `_`, `.`, `:` or `/`";
+
+pub(super) fn role(text: &str) -> Parsed<Role> {
+    Role::parse(text).ok_or(None)
+}
+
+pub(super) fn scope(text: &str) -> Parsed<Scope> {
+    Scope::parse(text).ok_or(None)
+}
+
+fn upstream(section: &Section<'_>, upstreams: &mut Upstreams<'_>) -> UpstreamId {
+    let expected = "the name of an upstream, or a URL such as \"http://127.0.0.1:3000\" (http or https, without path)";
+    // Stands for one that was refused; it stays inside, because then there are no settings either.
+    let mut id = UpstreamId(usize::MAX);
+    let upstreams = RefCell::new(upstreams);
+    section.parsed("upstream", &mut id, expected, |text| upstreams.borrow_mut().find(text));
+    if !section.is_set("upstream") {
+        section.refuse("upstream", Fault::new("a route without `upstream`", expected));
+    }
+    id
+}
+
+fn refuse_below_prefix(placed: &Placed<'_>, auth: &Auth) {
+    let (path, prefix) = (&placed.route.path, &auth.prefix);
+    if path == prefix || is_below(path, prefix) {
+        let fault = Fault::new(format!("`{}`, which can never match", path.as_str()), "a path outside auth.prefix");
+        let hint = format!("our own endpoints live below `{}`; auth.prefix moves them", prefix.as_str());
+        placed.section.refuse("path", fault.hint(Some(hint)));
+    }
+}
+
+fn is_below(path: &PathPrefix, above: &PathPrefix) -> bool {
+    let rest = path.as_str().strip_prefix(above.as_str().trim_end_matches('/'));
+    path != above && rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// An upstream that reads `%2F` as `/` would serve what the narrower route guards (SPEC 2).
+fn refuse_slash_above_other_access(placed: &Placed<'_>, all: &[Placed<'_>]) {
+    let wide = &placed.route;
+    let guarded = |other: &&Placed<'_>| {
+        let narrow = &other.route;
+        is_below(&narrow.path, &wide.path) && covers(&wide.host, &narrow.host) && narrow.access != wide.access
+    };
+    let Some(narrow) = all.iter().find(guarded).filter(|_| wide.keep_encoded_slash) else { return };
+    let place = placed.section.document.describe(&narrow.section.at("path"));
+    let found = format!("\"keep\" above `{}`, which has another access", narrow.route.path.as_str());
+    let hint =
+        format!("the narrower route is at {place}; give both the same access, or keep encoded slashes further down");
+    placed.section.refuse("encoded_slash", Fault::new(found, "\"refuse\"").hint(Some(hint)));
+}
+
+/// Whether every host of `narrow` is one of `wide`.
+fn covers(wide: &HostPattern, narrow: &HostPattern) -> bool {
+    match (wide, narrow) {
+        (HostPattern::Any, _) => true,
+        (HostPattern::Exact(wide), HostPattern::Exact(narrow)) => wide == narrow,
+        (HostPattern::Suffix(wide), HostPattern::Exact(narrow) | HostPattern::Suffix(narrow)) => {
+            narrow.ends_with(wide.as_str())
+        }
+        (HostPattern::Exact(_) | HostPattern::Suffix(_), _) => false,
+    }
+}
+
+fn refuse_duplicates(placed: &[Placed<'_>]) {
+    let entries = placed.iter().map(|placed| placed.route.entry(())).collect();
+    let Err(duplicates) = Table::build(entries) else { return };
+    for duplicate in duplicates {
+        let (first, second) = (&placed[duplicate.first], &placed[duplicate.second]);
+        let place = first.section.document.describe(&first.section.at("path"));
+        let found = format!("a second route for the same requests to `{}`", second.route.path.as_str());
+        let fault = Fault::new(found, "another host, path or methods").hint(Some(format!("the first is at {place}")));
+        second.section.refuse("path", fault);
+    }
+}

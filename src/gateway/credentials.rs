@@ -1,0 +1,57 @@
+//! The caller's own credential: read where a route wants one, and kept from upstreams wherever it stands (SPEC 4.3).
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::refuse::Refusal;
+use super::rules::Rules;
+use crate::auth::Authenticator;
+use crate::auth::bearer::{self, Presented};
+use crate::clock::Timestamp;
+use crate::identity::Caller;
+use crate::policy::Permit;
+
+/// Returns whom the headers' credential stands for; `None` if there is none of ours.
+pub fn identify(
+    headers: &HeaderMap,
+    rules: &Rules,
+    authenticator: &Authenticator,
+    now: Timestamp,
+) -> Result<Option<Arc<Caller>>, Refusal> {
+    match bearer::read(headers, &rules.bearer) {
+        Presented::Nothing | Presented::Foreign => Ok(None),
+        Presented::Repeated => Err(Refusal::RepeatedCredential),
+        Presented::Token(token) => Ok(Some(authenticator.verify_bearer(token, now)?)),
+    }
+}
+
+/// Removes every credential of ours; an `Authorization` that is the app's own passes where the route did not use it.
+pub fn remove_ours(headers: &mut HeaderMap, permit: &Permit, rules: &Rules, authenticator: &Authenticator) {
+    if rules.pass_authorization {
+        return;
+    }
+    if permit.caller().is_some() {
+        // The route used it; a single field is all there was.
+        headers.remove(&rules.bearer.header);
+    }
+    for name in [&header::AUTHORIZATION, &rules.bearer.header] {
+        remove_signed_by_us(headers, name, authenticator);
+    }
+}
+
+fn remove_signed_by_us(headers: &mut HeaderMap, name: &HeaderName, authenticator: &Authenticator) {
+    let is_ours = |field: &HeaderValue| {
+        // Under whatever scheme it stands: the token is the last word.
+        let text = std::str::from_utf8(field.as_bytes()).unwrap_or_default();
+        text.split([' ', '\t', ',', '=', '"']).any(|word| authenticator.is_ours(word))
+    };
+    if !headers.get_all(name).iter().any(is_ours) {
+        return;
+    }
+    let foreign: Vec<HeaderValue> = headers.get_all(name).iter().filter(|field| !is_ours(field)).cloned().collect();
+    headers.remove(name);
+    for field in foreign {
+        headers.append(name.clone(), field);
+    }
+}

@@ -1,0 +1,127 @@
+//! The answer to another proxy that asks whether a request may pass: nginx `auth_request`, Traefik, Caddy, HAProxy, Envoy.
+//! What it says of the request is believed only of a trusted proxy; from anyone else it can make the answer stricter, never looser.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
+
+use super::refuse::Refusal;
+use super::rules::Rules;
+use super::{Ingress, credentials};
+use crate::auth::Authenticator;
+use crate::http::target::Target;
+use crate::identity::IdentityValues;
+use crate::policy::{self, Access, Demands, Denied, Permit};
+
+/// A whole URL, or a path for the host of the request: nginx.
+const ORIGINAL: [HeaderName; 2] =
+    [HeaderName::from_static("x-original-url"), HeaderName::from_static("x-original-uri")];
+const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+/// Path and query, host and method apart: Traefik and Caddy.
+const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+
+/// A request that a proxy asks about.
+struct Asked {
+    target: Target,
+    method: Method,
+}
+
+/// Returns 200 with every identity header (empty where unknown), or the refusal: 401 or 403.
+pub fn answer(
+    rules: &Rules,
+    authenticator: &Authenticator,
+    ingress: &Ingress<'_>,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response<Bytes>, Refusal> {
+    let asked = asked(rules, ingress, method, headers)?;
+    let route_access = match &asked {
+        None => None,
+        Some(asked) => Some(access_of(rules, asked)?),
+    };
+    let strict = Access::Protected(Demands::default());
+    // A stranger who names a public path must not be let through for it.
+    let access = match route_access {
+        Some(access) if ingress.client.behind_proxy || matches!(access, Access::Protected(_)) => access,
+        Some(_) | None => &strict,
+    };
+    let caller = match access {
+        Access::Public => None,
+        Access::Optional | Access::Protected(_) => credentials::identify(headers, rules, authenticator, ingress.now)?,
+    };
+    let permit = policy::decide(access, caller)?;
+    Ok(admitted(rules, &permit))
+}
+
+/// Returns what the route of the original request demands. What has no route gets through nowhere.
+fn access_of<'r>(rules: &'r Rules, asked: &Asked) -> Result<&'r Access, Refusal> {
+    let route = rules.routes.find(asked.target.host(), asked.target.path(), &asked.method);
+    let route = route.filter(|route| route.keep_encoded_slash || !asked.target.has_encoded_slash());
+    route.map(|route| &route.access).ok_or(Refusal::Denied(Denied::MissingRole))
+}
+
+fn asked(rules: &Rules, ingress: &Ingress<'_>, method: &Method, headers: &HeaderMap) -> Result<Option<Asked>, Refusal> {
+    let host = text(headers, &FORWARDED_HOST)?.unwrap_or(ingress.target.host());
+    let method = match (text(headers, &ORIGINAL_METHOD)?, text(headers, &FORWARDED_METHOD)?) {
+        (Some(name), _) | (None, Some(name)) => Method::from_bytes(name.as_bytes()).map_err(|_| unreadable())?,
+        (None, None) => method.clone(),
+    };
+    for name in &ORIGINAL {
+        if let Some(original) = text(headers, name)? {
+            return Ok(Some(Asked { target: read_original(original, host)?, method }));
+        }
+    }
+    if let Some(path) = text(headers, &FORWARDED_URI)? {
+        return Ok(Some(Asked { target: read_target(host, path)?, method }));
+    }
+    // Envoy puts the original path behind the prefix it was given.
+    let rest = rules.after_forward_auth(ingress.target.path_and_query()).unwrap_or_default();
+    if rest.starts_with('/') {
+        return Ok(Some(Asked { target: read_target(ingress.target.host(), rest)?, method }));
+    }
+    Ok(None)
+}
+
+/// Returns the target of a whole URL, or of a path on `host`.
+fn read_original(original: &str, host: &str) -> Result<Target, Refusal> {
+    let Some((_, rest)) = original.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https")) else {
+        return read_target(host, original);
+    };
+    let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(path_at);
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    read_target(authority, &path)
+}
+
+fn read_target(authority: &str, path: &str) -> Result<Target, Refusal> {
+    Target::parse(authority, path).map_err(|_| unreadable())
+}
+
+/// Returns the value of a header that may be there once.
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+    let mut fields = headers.get_all(name).iter();
+    let Some(only) = fields.next() else { return Ok(None) };
+    if fields.next().is_some() {
+        return Err(unreadable());
+    }
+    only.to_str().map(Some).map_err(|_| unreadable())
+}
+
+/// Proxies understand 401 and 403 and treat all else as their own failure: what can't be read is refused like what is not allowed.
+fn unreadable() -> Refusal {
+    Refusal::Denied(Denied::MissingRole)
+}
+
+fn admitted(rules: &Rules, permit: &Permit) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let nobody = IdentityValues::default();
+    let values = permit.caller().map_or(&nobody, |caller| &caller.headers);
+    for (name, value) in rules.identity.pairs(values) {
+        // An absent header would leave the client's own in place behind some proxies.
+        headers.insert(name.clone(), value.cloned().unwrap_or(HeaderValue::from_static("")));
+    }
+    response
+}

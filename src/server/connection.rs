@@ -1,0 +1,227 @@
+//! Takes one accepted socket from its first byte to its end: TLS handshake under a deadline, HTTP/2 or HTTP/1.1 by ALPN
+//! or by what the first bytes say, and the limits of both. Nothing here looks at what a request asks for.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::BytesMut;
+use http_body::Body as HttpBody;
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::drive::{Drain, Driver, Farewell};
+use super::guard::Guard;
+use super::lease::{Counters, Lease};
+use super::pulse::{Limits, Pulse};
+use super::service::Service;
+use super::{ConnectionInfo, Handler, Settings};
+
+/// How an HTTP/2 client begins that knows beforehand what we speak (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How much is read at most to tell the protocols apart; enough for most heads to be whole.
+const FIRST_READ: usize = 4 * 1024;
+
+/// A socket that was accepted, on its way to a worker.
+pub struct Accepted {
+    pub stream: std::net::TcpStream,
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+    pub lease: Lease,
+}
+
+/// What all connections of one worker share.
+pub struct Shared<H> {
+    pub handler: Rc<H>,
+    pub settings: Arc<Settings>,
+    pub counters: Arc<Counters>,
+    pub drain: Rc<Drain>,
+    pub protocols: Protocols,
+}
+
+/// The HTTP library's settings, made once.
+pub struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<LocalExecutor>,
+}
+
+/// Resolves when the connection has ended or was upgraded.
+pub async fn serve<H: Handler>(shared: Rc<Shared<H>>, accepted: Accepted) {
+    let Accepted { stream, peer, local, lease } = accepted;
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let mut info = ConnectionInfo { peer, local, is_tls: false, sni: None };
+    let Some(tls) = &shared.settings.tls else {
+        let Some((protocol, stream, first)) = in_time(&shared, sniff(stream)).await else { return };
+        return serve_http(&shared, Opened { stream, first, info, lease }, protocol).await;
+    };
+    let Some(stream) = in_time(&shared, TlsAcceptor::from(tls.current()).accept(stream)).await else {
+        shared.counters.failed_handshakes.fetch_add(1, Ordering::Relaxed);
+        return;
+    };
+    let session = stream.get_ref().1;
+    let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
+    info.is_tls = true;
+    info.sni = session.server_name().map(str::to_owned);
+    serve_http(&shared, Opened { stream, first: BytesMut::new(), info, lease }, protocol).await;
+}
+
+/// Returns what `opening` gives, unless it fails, takes longer than a head may, or the server drains first.
+async fn in_time<H, T>(shared: &Shared<H>, opening: impl Future<Output = io::Result<T>>) -> Option<T> {
+    tokio::select! {
+        opened = tokio::time::timeout(shared.settings.header_timeout, opening) => opened.ok()?.ok(),
+        () = shared.drain.begins() => None,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Returns what the client speaks, and the bytes that were read to know it.
+async fn sniff(mut stream: TcpStream) -> io::Result<(Protocol, TcpStream, BytesMut)> {
+    let mut first = BytesMut::with_capacity(FIRST_READ);
+    loop {
+        let ended = stream.read_buf(&mut first).await? == 0;
+        if first.starts_with(PREFACE) {
+            return Ok((Protocol::Http2, stream, first));
+        }
+        if ended || !PREFACE.starts_with(&first) {
+            return Ok((Protocol::Http1, stream, first));
+        }
+    }
+}
+
+/// A connection whose protocol is known.
+struct Opened<S> {
+    stream: S,
+    first: BytesMut,
+    info: ConnectionInfo,
+    lease: Lease,
+}
+
+async fn serve_http<H, S>(shared: &Shared<H>, opened: Opened<S>, protocol: Protocol)
+where
+    H: Handler,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Opened { stream, first, info, lease } = opened;
+    let pulse = Arc::new(Pulse::start(Some(lease)));
+    let mut service = Service {
+        handler: Rc::clone(&shared.handler),
+        connection: Rc::new(info),
+        pulse: Arc::clone(&pulse),
+        gate: None,
+        called: Cell::new(0),
+    };
+    let limits = Limits { header: shared.settings.header_timeout, idle: shared.settings.idle_timeout };
+    let driver = |gate| Driver { pulse: Arc::clone(&pulse), gate, limits, drain: Rc::clone(&shared.drain) };
+    match protocol {
+        Protocol::Http1 => {
+            let guard = Guard::http1(stream, first, shared.settings.header_size, Arc::clone(&pulse));
+            let gate = Arc::clone(guard.gate());
+            service.gate = Some(Arc::clone(&gate));
+            let service = service_fn(move |request| service.call(request));
+            let connection = shared.protocols.http1.serve_connection(TokioIo::new(guard), service).with_upgrades();
+            driver(gate).run(connection).await;
+        }
+        Protocol::Http2 => {
+            let guard = Guard::http2(stream, first, Arc::clone(&pulse));
+            let gate = Arc::clone(guard.gate());
+            let service = service_fn(move |request| service.call(request));
+            let connection = shared.protocols.http2.serve_connection(TokioIo::new(guard), service);
+            driver(gate).run(connection).await;
+        }
+    }
+}
+
+impl Protocols {
+    pub fn new(settings: &Settings) -> Self {
+        Self { http1: http1_builder(settings), http2: http2_builder(settings) }
+    }
+}
+
+fn http1_builder(settings: &Settings) -> http1::Builder {
+    // The guard delivers whole heads only, so the library's buffer must hold the longest; 128 KiB is for bodies.
+    const READ_BUFFER: usize = 128 * 1024;
+    let mut builder = http1::Builder::new();
+    builder
+        .keep_alive(true)
+        .half_close(false)
+        // One timer per connection watches heads, see `drive`; the library's would be set anew for each request.
+        .header_read_timeout(None)
+        .max_buf_size(READ_BUFFER.max(settings.header_size + 8 * 1024));
+    builder
+}
+
+fn http2_builder(settings: &Settings) -> http2::Builder<LocalExecutor> {
+    let mut builder = http2::Builder::new(LocalExecutor);
+    builder
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(settings.h2_stream_window)
+        .initial_connection_window_size(settings.h2_connection_window)
+        // The same bound for what waits to be sent on a stream that its client doesn't read.
+        .max_send_buf_size(settings.h2_stream_window as usize)
+        .max_concurrent_streams(128)
+        .max_header_list_size(u32::try_from(settings.header_size).unwrap_or(u32::MAX))
+        // Rapid reset (RUSTSEC-2023-0034) and its mirror image (RUSTSEC-2024-0003): beyond these the connection ends.
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(256)
+        // A peer that vanished with streams open is noticed by a ping that stays unanswered.
+        .keep_alive_interval(settings.idle_timeout / 2)
+        .keep_alive_timeout(settings.header_timeout)
+        .enable_connect_protocol();
+    builder
+}
+
+impl<S, T, B> Farewell for http1::UpgradeableConnection<TokioIo<Guard<T>>, S>
+where
+    S: HttpService<Incoming, ResBody = B, Error = Infallible>,
+    B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    const CARRIES_TUNNELS: bool = false;
+
+    fn say_farewell(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S, T, B> Farewell for http2::Connection<TokioIo<Guard<T>>, S, LocalExecutor>
+where
+    S: HttpService<Incoming, ResBody = B, Error = Infallible>,
+    S::Future: 'static,
+    B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+    B::Data: 'static,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    const CARRIES_TUNNELS: bool = true;
+
+    fn say_farewell(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Runs a connection's streams on its own thread.
+#[derive(Clone, Debug)]
+struct LocalExecutor;
+
+impl<F: Future<Output = ()> + 'static> Executor<F> for LocalExecutor {
+    fn execute(&self, stream: F) {
+        tokio::task::spawn_local(stream);
+    }
+}

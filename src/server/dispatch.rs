@@ -1,0 +1,202 @@
+//! What a worker does with a request: read its target, answer our own endpoints through the office, hand all else to the gateway;
+//! and leave one access line for each, whatever became of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::visit::{Observed, RequestIds, Visit};
+use super::{ConnectionInfo, Handler, Unreadable};
+use crate::api::Api;
+use crate::clock::Clock;
+use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
+use crate::http::body::Body;
+use crate::http::client::ClientAddr;
+use crate::http::target::Target;
+use crate::live::Reader;
+use crate::telemetry::access::Format;
+use crate::telemetry::metrics::{AccessKind, Metrics, Traffic};
+use crate::telemetry::sink::LineBuffer;
+use crate::upstream::ResponseBody;
+
+/// The longest body that one of our own endpoints reads.
+const OWN_BODY_MAX: usize = 64 * 1024;
+
+/// What a configuration says about answering requests: one snapshot for a whole request, swapped whole at reload.
+pub struct Edge {
+    pub rules: Rules,
+    pub api: Api,
+    /// For the whole body of a request to one of our own endpoints.
+    pub body_timeout: Duration,
+    /// `None`: no access lines.
+    pub access_log: Option<Format>,
+}
+
+/// One worker's way from request to answer.
+pub struct Dispatch {
+    pub edge: RefCell<Reader<Edge>>,
+    pub gateway: Gateway,
+    pub office: Handle,
+    /// Requests for accounts that the office may have under way; one more is refused rather than queued.
+    pub desk: Arc<Semaphore>,
+    pub clock: Clock,
+    pub lines: LineBuffer,
+    pub traffic: Arc<Traffic>,
+    pub metrics: Arc<Metrics>,
+    pub ids: RequestIds,
+}
+
+type Answer = Response<Body<ResponseBody>>;
+
+impl Handler for Dispatch {
+    type Stream = Observed;
+
+    async fn handle(
+        self: Rc<Self>,
+        connection: Rc<ConnectionInfo>,
+        request: Request<Incoming>,
+    ) -> Response<Body<Observed>> {
+        let edge = Arc::clone(self.edge.borrow_mut().current());
+        let client = ClientAddr::read(connection.peer, request.headers(), &edge.rules.trusted_proxies);
+        let mut visit = Visit::begin(&self, &edge, client, &request);
+        let answered = self.answer(&edge, &connection, request, &mut visit).await;
+        match answered {
+            Ok(response) => self.conclude(response, visit),
+            Err(refusal) => {
+                let response = self.refused(refusal, &mut visit);
+                self.conclude_whole(&response, &mut visit);
+                response.map(Body::from)
+            }
+        }
+    }
+
+    fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Observed>> {
+        let edge = Arc::clone(self.edge.borrow_mut().current());
+        let mut visit = Visit::unreadable(self, &edge, connection.peer);
+        let response = self.refused(Refusal::Unreadable(reason.problem()), &mut visit);
+        self.conclude_whole(&response, &mut visit);
+        response.map(Body::from)
+    }
+}
+
+impl Dispatch {
+    async fn answer(
+        &self,
+        edge: &Arc<Edge>,
+        connection: &ConnectionInfo,
+        request: Request<Incoming>,
+        visit: &mut Visit,
+    ) -> Result<Answer, Refusal> {
+        let target = Target::read(&request)?;
+        let target = visit.target.insert(target);
+        let ingress = Ingress {
+            target,
+            client: visit.client,
+            is_tls: connection.is_tls,
+            version: request.version(),
+            request_id: &visit.request_id,
+            now: visit.now,
+        };
+        if edge.rules.after_forward_auth(target.path()).is_some() {
+            visit.trace.access = Some(AccessKind::Own);
+            let (authenticator, headers) = (&self.gateway.authenticator, request.headers());
+            let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, request.method(), headers)?;
+            return Ok(answer.map(Body::from));
+        }
+        if edge.api.owns(target.path()) {
+            visit.trace.access = Some(AccessKind::Own);
+            return Ok(self.ask_office(edge, &ingress, request).await?.map(Body::from));
+        }
+        self.gateway.serve(&edge.rules, ingress, request, &mut visit.trace).await
+    }
+
+    /// Returns the office's answer to a request for one of our own endpoints, whose body is read here.
+    async fn ask_office(
+        &self,
+        edge: &Arc<Edge>,
+        ingress: &Ingress<'_>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        parts.uri = ingress.target.path_and_query().parse().map_err(|_| Refusal::Internal)?;
+        let body = read_whole(body, edge.body_timeout).await?;
+        let place = Arc::clone(&self.desk).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+        let (edge, client) = (Arc::clone(edge), ingress.client);
+        let request_id = ingress.request_id.to_str().unwrap_or_default().to_owned();
+        let mut asked = Asked(self.office.spawn(async move {
+            let _place = place;
+            edge.api.answer(client, &request_id, Request::from_parts(parts, body)).await
+        }));
+        (&mut asked.0).await.map_err(|panicked| {
+            let request_id = ingress.request_id.to_str().unwrap_or_default();
+            tracing::error!(request.id = request_id, error = %panicked, "an endpoint of ours panicked");
+            Refusal::Internal
+        })
+    }
+
+    /// Returns the answer to a request that is refused.
+    fn refused(&self, refusal: Refusal, visit: &mut Visit) -> Response<Bytes> {
+        self.note(&refusal, visit);
+        visit.refused = Some(refusal.code());
+        refusal.into_response()
+    }
+
+    /// Writes the access line of an answer that is all there.
+    fn conclude_whole(&self, response: &Response<Bytes>, visit: &mut Visit) {
+        visit.status = response.status();
+        visit.bytes_out = response.body().len() as u64;
+        visit.record(self);
+    }
+
+    /// Sees to the access line of an answer, now or when its body has ended.
+    fn conclude(self: Rc<Self>, response: Answer, mut visit: Visit) -> Response<Body<Observed>> {
+        visit.status = response.status();
+        response.map(|body| match body {
+            Body::Whole(bytes) => {
+                visit.bytes_out = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+                visit.record(&self);
+                Body::Whole(bytes)
+            }
+            Body::Stream(stream) => Body::Stream(Observed::new(stream, visit, self)),
+        })
+    }
+
+    fn note(&self, refusal: &Refusal, visit: &Visit) {
+        if let Refusal::Upstream(error) = refusal {
+            self.metrics.upstream_failed(refusal.code());
+            let upstream = visit.trace.upstream.as_ref().map_or("", |upstream| &upstream.name);
+            let request_id = visit.request_id.to_str().unwrap_or_default();
+            tracing::warn!(request.id = request_id, upstream.name = upstream, %error, "no answer from an upstream");
+        } else {
+            self.metrics.refused(refusal.code());
+        }
+    }
+}
+
+/// Work that the office does for a worker; dropped with the client that wanted it.
+struct Asked(JoinHandle<Response<Bytes>>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn read_whole(body: Incoming, patience: Duration) -> Result<Bytes, Refusal> {
+    let collected = tokio::time::timeout(patience, Limited::new(body, OWN_BODY_MAX).collect());
+    match collected.await {
+        Err(_) => Err(Refusal::BodyLate(patience)),
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::BodyTooLong(OWN_BODY_MAX)),
+        Ok(Err(_)) => Err(Refusal::BodyBroken),
+    }
+}

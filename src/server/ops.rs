@@ -1,0 +1,111 @@
+//! The ops listener: is the process alive, is it ready, what has it counted. It answers nobody but operators, so it never
+//! shares a listener with users. Questions are put to closures that `app` gives; those run on the office, not here.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use tokio::runtime::Handle;
+
+use super::{ConnectionInfo, Handler, Server, Settings, StartError, Unreadable, side_settings};
+use crate::http::body::Body;
+use crate::http::problem::Problem;
+
+/// What is asked for the state of each part: nothing is missing, or the parts that are not ready.
+type Ready = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Vec<String>>> + Send>> + Send + Sync>;
+type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Where the answers come from.
+#[derive(Clone)]
+pub struct Sources {
+    ready: Ready,
+    metrics: Metrics,
+}
+
+impl Sources {
+    /// `ready` names what is not ready; `metrics` writes the exposition.
+    pub fn new<F>(
+        ready: impl Fn() -> F + Send + Sync + 'static,
+        metrics: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), Vec<String>>> + Send + 'static,
+    {
+        Self { ready: Arc::new(move || Box::pin(ready())), metrics: Arc::new(metrics) }
+    }
+}
+
+/// Returns the running ops listener. It has a thread of its own, so that it answers while all else is busy. Must be called on the office.
+pub fn start(address: SocketAddr, sources: Sources) -> Result<Server, StartError> {
+    let office = Handle::current();
+    let settings = Settings { name: "ops", ..side_settings(address) };
+    Server::start(settings, move || Ops { sources: sources.clone(), office: office.clone() })
+}
+
+struct Ops {
+    sources: Sources,
+    office: Handle,
+}
+
+type Answer = Response<Body<Empty<Bytes>>>;
+
+impl Handler for Ops {
+    type Stream = Empty<Bytes>;
+
+    async fn handle(self: Rc<Self>, _connection: Rc<ConnectionInfo>, request: Request<Incoming>) -> Answer {
+        let is_head = request.method() == Method::HEAD;
+        if !is_head && request.method() != Method::GET {
+            let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD");
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return answer;
+        }
+        match request.uri().path() {
+            "/healthz" => plain(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"),
+            "/readyz" => self.readiness().await,
+            "/metrics" => {
+                let metrics = Arc::clone(&self.sources.metrics);
+                match self.office.spawn_blocking(move || metrics()).await {
+                    Ok(text) => plain(StatusCode::OK, METRICS_TYPE, text),
+                    Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the metrics can't be read"),
+                }
+            }
+            _ => refusal(StatusCode::NOT_FOUND, "not_found", "here are /healthz, /readyz and /metrics"),
+        }
+    }
+
+    fn refuse(&self, _connection: &ConnectionInfo, reason: &Unreadable) -> Answer {
+        reason.problem().into_response().map(Body::from)
+    }
+}
+
+impl Ops {
+    async fn readiness(&self) -> Answer {
+        let missing = match self.office.spawn((self.sources.ready)()).await {
+            Ok(Ok(())) => return plain(StatusCode::OK, "text/plain; charset=utf-8", "ready\n"),
+            Ok(Err(missing)) => missing,
+            Err(_) => vec!["readiness".to_owned()],
+        };
+        let document = serde_json::json!({ "ready": false, "missing": missing });
+        plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", document.to_string())
+    }
+}
+
+fn plain(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Body::from(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn refusal(status: StatusCode, code: &'static str, detail: &str) -> Answer {
+    Problem::new(status, code, detail).into_response().map(Body::from)
+}

@@ -1,0 +1,212 @@
+//! What one connection is doing, and since when: the facts from which its deadlines follow.
+//! The guard and the service write it on the way past, without a timer per request; the connection's one timer reads it.
+//! Atomics only because an upgraded connection's stream must be `Send`; all writers are on one thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::lease::Lease;
+use crate::clock::Clock;
+
+/// How long a closed connection's unread bytes are thrown away, so that a reset doesn't overtake the answer (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How long a connection may stay in one state.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub header: Duration,
+    pub idle: Duration,
+}
+
+/// What the connection's timer does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing can be due before this time.
+    Wait(Duration),
+    /// A head has begun and hasn't ended in time: answer 408.
+    RefuseHead,
+    /// No request for too long: say goodbye.
+    Finish,
+    /// The peer takes part no more: let go without a word.
+    Drop,
+}
+
+/// One connection's times, as milliseconds since it was accepted; zero is "not so".
+#[derive(Debug)]
+pub struct Pulse {
+    accepted: Instant,
+    requests: AtomicU64,
+    in_flight: AtomicU64,
+    idle_since: AtomicU64,
+    head_since: AtomicU64,
+    blocked_since: AtomicU64,
+    lingers_since: AtomicU64,
+    look: AtomicBool,
+    _lease: Option<Lease>,
+}
+
+impl Pulse {
+    pub fn start(lease: Option<Lease>) -> Self {
+        Self {
+            accepted: Clock::monotonic(),
+            requests: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            idle_since: AtomicU64::new(0),
+            head_since: AtomicU64::new(0),
+            blocked_since: AtomicU64::new(0),
+            lingers_since: AtomicU64::new(0),
+            look: AtomicBool::new(true),
+            _lease: lease,
+        }
+    }
+
+    /// Returns the time since the connection was accepted, in whole milliseconds and never zero.
+    pub fn now(&self) -> Duration {
+        let millis = u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(millis.max(1))
+    }
+
+    /// Counts a request that goes to the handler; it is in flight until the result and all clones of the `Arc` given with it are gone.
+    pub fn begin_request(self: &Arc<Self>) -> Flight {
+        self.requests.fetch_add(1, Relaxed);
+        self.in_flight.fetch_add(1, Relaxed);
+        Flight(Arc::clone(self))
+    }
+
+    pub fn head_is_partial(&self) {
+        self.begin(&self.head_since);
+    }
+
+    pub fn head_is_complete(&self) {
+        end(&self.head_since);
+    }
+
+    pub fn write_is_blocked(&self) {
+        self.begin(&self.blocked_since);
+    }
+
+    pub fn write_goes_on(&self) {
+        end(&self.blocked_since);
+    }
+
+    pub fn lingers(&self) {
+        self.begin(&self.lingers_since);
+    }
+
+    /// Whether something happened that may bring a deadline nearer than the timer is set for; asks only once.
+    pub fn take_look(&self) -> bool {
+        self.look.load(Relaxed) && self.look.swap(false, Relaxed)
+    }
+
+    /// Returns what is due at `now`.
+    pub fn next(&self, now: Duration, limits: Limits) -> Next {
+        if let Some(since) = read(&self.lingers_since) {
+            return due(now, since + LINGER, Next::Drop);
+        }
+        if let Some(since) = read(&self.blocked_since) {
+            return due(now, since + limits.idle, Next::Drop);
+        }
+        let head_since = read(&self.head_since);
+        if self.in_flight.load(Relaxed) > 0 {
+            let soonest = if head_since.is_some() { limits.header } else { limits.idle };
+            return Next::Wait(now + soonest);
+        }
+        let idle_since = read(&self.idle_since).unwrap_or_default();
+        match head_since {
+            // Bytes of the next request may have come while this one was being answered; its time begins after that.
+            Some(since) if self.has_served() => due(now, since.max(idle_since) + limits.header, Next::RefuseHead),
+            Some(_) => due(now, limits.header, Next::RefuseHead),
+            None if self.has_served() => due(now, idle_since + limits.idle, Next::Finish),
+            None => due(now, limits.header, Next::Drop),
+        }
+    }
+
+    fn has_served(&self) -> bool {
+        self.requests.load(Relaxed) > 0
+    }
+
+    fn begin(&self, since: &AtomicU64) {
+        if since.load(Relaxed) == 0 {
+            since.store(millis(self.now()), Relaxed);
+            self.look.store(true, Relaxed);
+        }
+    }
+}
+
+/// One request on its way: from the call of the handler until its answer's body has been taken or dropped.
+#[derive(Debug)]
+pub struct Flight(Arc<Pulse>);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.0.in_flight.fetch_sub(1, Relaxed) == 1 {
+            self.0.idle_since.store(millis(self.0.now()), Relaxed);
+        }
+    }
+}
+
+fn due(now: Duration, deadline: Duration, then: Next) -> Next {
+    if deadline <= now { then } else { Next::Wait(deadline) }
+}
+
+fn end(since: &AtomicU64) {
+    if since.load(Relaxed) != 0 {
+        since.store(0, Relaxed);
+    }
+}
+
+fn read(since: &AtomicU64) -> Option<Duration> {
+    let millis = since.load(Relaxed);
+    (millis != 0).then(|| Duration::from_millis(millis))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { header: Duration::from_secs(10), idle: Duration::from_secs(75) };
+
+    fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn a_connection_that_never_asks_is_let_go_after_the_header_timeout() {
+        let pulse = Pulse::start(None);
+        assert_eq!(pulse.next(secs(9), LIMITS), Next::Wait(secs(10)));
+        assert_eq!(pulse.next(secs(10), LIMITS), Next::Drop);
+    }
+
+    #[test]
+    fn a_head_that_has_begun_is_refused_after_the_header_timeout() {
+        let pulse = Pulse::start(None);
+        pulse.head_is_partial();
+        assert_eq!(pulse.next(secs(11), LIMITS), Next::RefuseHead);
+        pulse.head_is_complete();
+        assert_eq!(pulse.next(secs(11), LIMITS), Next::Drop);
+    }
+
+    #[test]
+    fn a_request_in_flight_outlives_every_deadline_but_a_blocked_write() {
+        let pulse = Arc::new(Pulse::start(None));
+        let flight = pulse.begin_request();
+        pulse.head_is_partial();
+        assert!(matches!(pulse.next(secs(1000), LIMITS), Next::Wait(_)));
+        pulse.write_is_blocked();
+        assert_eq!(pulse.next(secs(1000), LIMITS), Next::Drop);
+        drop(flight);
+    }
+
+    #[test]
+    fn an_answered_connection_may_idle_for_the_idle_timeout() {
+        let pulse = Arc::new(Pulse::start(None));
+        drop(pulse.begin_request());
+        assert!(matches!(pulse.next(secs(74), LIMITS), Next::Wait(_)));
+        assert_eq!(pulse.next(secs(76), LIMITS), Next::Finish);
+    }
+}

@@ -1,0 +1,133 @@
+//! Calls the handler for each request of a connection, whatever the protocol, and keeps the connection's books: how many
+//! requests are in flight, which of them the guard refused, which became an upgrade. A panic in the handler ends one request.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::gate::{Gate, Verdict};
+use super::pulse::{Flight, Pulse};
+use super::{ConnectionInfo, Handler};
+use crate::http::body::Body;
+use crate::http::problem::Problem;
+
+/// What every answer of a connection is made from.
+pub struct Service<H> {
+    pub handler: Rc<H>,
+    pub connection: Rc<ConnectionInfo>,
+    pub pulse: Arc<Pulse>,
+    /// Only HTTP/1 has a guard in front.
+    pub gate: Option<Arc<Gate>>,
+    pub called: Cell<u64>,
+}
+
+impl<H: Handler> Service<H> {
+    /// Returns the answer to one request. Calls must come in the order of the requests: the guard numbers them the same way.
+    pub fn call(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Tracked<Body<H::Stream>>>, Infallible>> + use<H> {
+        let number = self.called.get() + 1;
+        self.called.set(number);
+        let flight = self.pulse.begin_request();
+        let gate = self.gate.clone();
+        let refused = gate.as_deref().and_then(|gate| gate.refusal_of(number));
+        let answered = refused.map(|reason| self.handler.refuse(&self.connection, reason));
+        let (handler, connection) = (Rc::clone(&self.handler), Rc::clone(&self.connection));
+        async move {
+            let response = match answered {
+                Some(refusal) => refusal,
+                None => handle(handler, connection, request).await,
+            };
+            let response = settle_upgrade(response, number, gate.as_deref());
+            Ok(response.map(|body| Tracked { body, _flight: flight }))
+        }
+    }
+}
+
+async fn handle<H: Handler>(
+    handler: Rc<H>,
+    connection: Rc<ConnectionInfo>,
+    request: Request<Incoming>,
+) -> Response<Body<H::Stream>> {
+    // The call itself is inside, so that a panic before the first await is caught as well.
+    let answer = std::pin::pin!(async move { handler.handle(connection, request).await });
+    match CatchUnwind(answer).await {
+        Ok(response) => response,
+        Err(panic) => {
+            tracing::error!(reason = panic_message(panic.as_ref()), "a request handler panicked");
+            internal_error()
+        }
+    }
+}
+
+/// Tells the guard what became of request `number`, before the HTTP library sees the answer: what follows an upgrade
+/// request is either the other protocol or the next request, never both (Pingora's RUSTSEC-2026-0033).
+fn settle_upgrade<S>(response: Response<Body<S>>, number: u64, gate: Option<&Gate>) -> Response<Body<S>> {
+    let Some(gate) = gate else { return response };
+    let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let verdict = if is_upgrade { Verdict::Pass } else { Verdict::Resume };
+    if gate.decide(number, verdict) || !is_upgrade {
+        return response;
+    }
+    tracing::error!("an upgrade was answered that the request had not asked for");
+    internal_error()
+}
+
+fn internal_error<S>() -> Response<Body<S>> {
+    let detail = "the gateway failed while it answered this request";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response().map(Body::from)
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not a text")
+}
+
+/// A future whose panic is a value.
+struct CatchUnwind<F>(F);
+
+impl<F: Future + Unpin> Future for CatchUnwind<F> {
+    type Output = Result<F::Output, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // The future is dropped after a panic and what it shares is the handler's, which must hold its own across one.
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.0).poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+/// A response body that keeps its request in flight.
+pub struct Tracked<B> {
+    body: B,
+    _flight: Flight,
+}
+
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Tracked<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

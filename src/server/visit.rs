@@ -1,0 +1,196 @@
+//! One request's visit: what its access line will say, kept until its answer has gone out to the last byte.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
+use http_body::{Body, Frame, SizeHint};
+
+use super::dispatch::{Dispatch, Edge};
+use crate::clock::{Clock, Timestamp};
+use crate::gateway::Trace;
+use crate::gateway::forwarded::REQUEST_ID;
+use crate::http::client::ClientAddr;
+use crate::http::target::Target;
+use crate::secret::random_bytes;
+use crate::telemetry::access::{AccessLine, Format, Protocol};
+use crate::telemetry::metrics::AccessKind;
+use crate::upstream::{BodyError, ResponseBody};
+
+/// What is known of a request so far.
+pub struct Visit {
+    pub client: ClientAddr,
+    pub request_id: HeaderValue,
+    pub now: Timestamp,
+    pub target: Option<Target>,
+    pub trace: Trace,
+    pub status: StatusCode,
+    pub refused: Option<&'static str>,
+    pub bytes_out: u64,
+    started: Instant,
+    method: Option<Method>,
+    protocol: Protocol,
+    format: Option<Format>,
+    /// Host and path as they came, until the target is read.
+    raw: Option<(Vec<u8>, String)>,
+}
+
+impl Visit {
+    pub fn begin<B>(dispatch: &Dispatch, edge: &Arc<Edge>, client: ClientAddr, request: &Request<B>) -> Self {
+        let protocol = if request.version() == Version::HTTP_2 { Protocol::H2 } else { Protocol::H1 };
+        let vouched = client.behind_proxy.then(|| vouched_id(request.headers())).flatten();
+        Self {
+            method: Some(request.method().clone()),
+            request_id: vouched.unwrap_or_else(|| dispatch.ids.next()),
+            raw: edge.access_log.is_some().then(|| raw_target(request)),
+            ..Self::blank(dispatch, edge, client, protocol)
+        }
+    }
+
+    /// Returns the visit of a request that could not even be parsed.
+    pub fn unreadable(dispatch: &Dispatch, edge: &Arc<Edge>, peer: SocketAddr) -> Self {
+        let client = ClientAddr::read(peer, &HeaderMap::new(), &[]);
+        Self { request_id: dispatch.ids.next(), ..Self::blank(dispatch, edge, client, Protocol::H1) }
+    }
+
+    fn blank(dispatch: &Dispatch, edge: &Arc<Edge>, client: ClientAddr, protocol: Protocol) -> Self {
+        Self {
+            client,
+            request_id: HeaderValue::from_static(""),
+            now: dispatch.clock.now(),
+            target: None,
+            trace: Trace::default(),
+            status: StatusCode::OK,
+            refused: None,
+            bytes_out: 0,
+            started: Clock::monotonic(),
+            method: None,
+            protocol,
+            format: edge.access_log,
+            raw: None,
+        }
+    }
+
+    /// Counts the visit and writes its access line.
+    pub fn record(&self, dispatch: &Dispatch) {
+        let duration = self.started.elapsed();
+        let access = self.trace.access.unwrap_or(AccessKind::Unrouted);
+        dispatch.traffic.record(access, self.status.as_u16(), duration);
+        let Some(format) = self.format else { return };
+        let (host, path) = match (&self.target, &self.raw) {
+            (Some(target), _) => (target.host().as_bytes(), target.path()),
+            (None, Some((host, path))) => (&host[..], path.as_str()),
+            (None, None) => (&b""[..], ""),
+        };
+        let line = AccessLine {
+            time: self.now,
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            client: self.client.ip,
+            protocol: self.protocol,
+            method: self.method.as_ref().map_or("", Method::as_str),
+            host,
+            path: path.as_bytes(),
+            status: self.status.as_u16(),
+            route: self.trace.route.as_deref(),
+            user_id: self.trace.caller.as_ref().map(|caller| caller.principal.user_id.as_str()),
+            upstream: self.trace.upstream.as_ref().map(|upstream| upstream.name.as_str()),
+            duration,
+            upstream_duration: self.trace.upstream_time,
+            bytes_in: self.trace.bytes_in.as_ref().map_or(0, crate::upstream::BytesIn::count),
+            bytes_out: self.bytes_out,
+            refused: self.refused,
+        };
+        dispatch.lines.write(|out| line.write(format, out));
+    }
+}
+
+/// Returns the request id of a trusted proxy: 1 to 128 visible ASCII characters, once.
+fn vouched_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut fields = headers.get_all(REQUEST_ID).iter();
+    let only =
+        fields.next().filter(|id| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic))?;
+    fields.next().is_none().then(|| only.clone())
+}
+
+fn raw_target<B>(request: &Request<B>) -> (Vec<u8>, String) {
+    let host = request.headers().get(header::HOST).map_or(&b""[..], |host| host.as_bytes());
+    (host.to_vec(), request.uri().path().to_owned())
+}
+
+/// Makes request ids: 64 random bits that a worker has drawn, and a count. Unique, and no secret.
+pub struct RequestIds {
+    prefix: u64,
+    count: Cell<u64>,
+}
+
+impl RequestIds {
+    pub fn new() -> Self {
+        Self { prefix: u64::from_be_bytes(random_bytes()), count: Cell::new(0) }
+    }
+
+    /// Returns 32 hexadecimal digits.
+    pub fn next(&self) -> HeaderValue {
+        let count = self.count.get();
+        self.count.set(count.wrapping_add(1));
+        let mut digits = [0; 32];
+        let id = (u128::from(self.prefix) << 64) | u128::from(count);
+        for (place, digit) in digits.iter_mut().enumerate() {
+            let nibble = (id >> (124 - 4 * place)) & 0xf;
+            *digit = b"0123456789abcdef"[usize::try_from(nibble).expect("four bits")];
+        }
+        HeaderValue::from_bytes(&digits).expect("hexadecimal digits are a field value")
+    }
+}
+
+impl Default for RequestIds {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An upstream's body on its way out, with the visit that ends when it does: read to its end, cut, or dropped.
+pub struct Observed {
+    stream: ResponseBody,
+    visit: Visit,
+    dispatch: Rc<Dispatch>,
+}
+
+impl Observed {
+    pub fn new(stream: ResponseBody, visit: Visit, dispatch: Rc<Dispatch>) -> Self {
+        Self { stream, visit, dispatch }
+    }
+}
+
+impl Body for Observed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        Pin::new(&mut this.stream).poll_frame(context).map_err(|error| {
+            this.visit.refused = Some("response_cut");
+            error
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.stream.size_hint()
+    }
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        self.visit.bytes_out = self.stream.bytes();
+        self.visit.record(&self.dispatch);
+    }
+}

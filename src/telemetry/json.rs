@@ -1,0 +1,216 @@
+//! Hand-written JSON objects, one a line: what access and audit lines are made of, without an allocation per field.
+//! Whatever bytes come in, the line stays one line of printable ASCII and one JSON object (log injection, CVE-2024-45808 in another proxy).
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::clock::Timestamp;
+
+/// Appends one JSON object and its line end to a buffer; [`Object::end`] closes it.
+pub struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl<'a> Object<'a> {
+    pub fn begin(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, is_empty: true }
+    }
+
+    /// Appends a member; `name` is a constant that needs no escape.
+    fn name(&mut self, name: &'static str) {
+        if !self.is_empty {
+            self.out.push(b',');
+        }
+        self.is_empty = false;
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    pub fn text(&mut self, name: &'static str, value: &[u8]) {
+        self.name(name);
+        self.out.push(b'"');
+        escape_into(self.out, value);
+        self.out.push(b'"');
+    }
+
+    /// Appends a member whose value's `Display` is plain ASCII without quotes or backslashes: an address, an id.
+    pub fn plain(&mut self, name: &'static str, value: impl std::fmt::Display) {
+        self.name(name);
+        write!(self.out, "\"{value}\"").expect("a Vec takes every write");
+    }
+
+    pub fn number(&mut self, name: &'static str, value: u64) {
+        self.name(name);
+        push_number(self.out, value);
+    }
+
+    pub fn yes(&mut self, name: &'static str) {
+        self.name(name);
+        self.out.extend_from_slice(b"true");
+    }
+
+    /// Appends a time in RFC 3339, UTC, always with three decimals, so that lines sort as text.
+    pub fn time(&mut self, name: &'static str, value: Timestamp) {
+        self.name(name);
+        self.out.push(b'"');
+        push_time(self.out, value);
+        self.out.push(b'"');
+    }
+
+    /// Appends a span in milliseconds with three decimals.
+    pub fn millis(&mut self, name: &'static str, value: Duration) {
+        self.name(name);
+        push_millis(self.out, value);
+    }
+
+    pub fn end(self) {
+        self.out.extend_from_slice(b"}\n");
+    }
+}
+
+pub fn push_number(out: &mut Vec<u8>, value: u64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = value;
+    loop {
+        at -= 1;
+        digits[at] = ascii_digit(rest % 10);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+pub fn push_millis(out: &mut Vec<u8>, value: Duration) {
+    let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+    push_number(out, micros / 1000);
+    out.push(b'.');
+    push_padded(out, micros % 1000, 3);
+}
+
+pub fn push_time(out: &mut Vec<u8>, value: Timestamp) {
+    let Ok(moment) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(value.as_millis()) * 1_000_000) else {
+        write!(out, "{}ms", value.as_millis()).expect("a Vec takes every write");
+        return;
+    };
+    push_padded(out, u64::try_from(moment.year()).unwrap_or(0), 4);
+    for (separator, part) in [
+        (b'-', u8::from(moment.month())),
+        (b'-', moment.day()),
+        (b'T', moment.hour()),
+        (b':', moment.minute()),
+        (b':', moment.second()),
+    ] {
+        out.push(separator);
+        push_padded(out, u64::from(part), 2);
+    }
+    out.push(b'.');
+    push_padded(out, u64::from(moment.millisecond()), 3);
+    out.push(b'Z');
+}
+
+fn push_padded(out: &mut Vec<u8>, value: u64, width: u32) {
+    for place in (0..width).rev() {
+        out.push(ascii_digit(value / 10_u64.pow(place) % 10));
+    }
+}
+
+fn ascii_digit(value: u64) -> u8 {
+    b'0' + u8::try_from(value).expect("a digit is below ten")
+}
+
+/// Appends `value` as the inside of a JSON string of printable ASCII. Other characters become `\u` escapes, bytes that are no
+/// UTF-8 the replacement character: no terminal sees a control or direction character, no reader a second line.
+pub fn escape_into(out: &mut Vec<u8>, value: &[u8]) {
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+    let plain = value.iter().position(|&byte| !is_plain(byte)).unwrap_or(value.len());
+    out.extend_from_slice(&value[..plain]);
+    for chunk in value[plain..].utf8_chunks() {
+        for character in chunk.valid().chars() {
+            push_escaped(out, character);
+        }
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice(b"\\ufffd");
+        }
+    }
+}
+
+fn push_escaped(out: &mut Vec<u8>, character: char) {
+    match character {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        ' '..='~' => out.push(character as u8),
+        _ => {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").expect("a Vec takes every write");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn object(write: impl FnOnce(&mut Object<'_>)) -> String {
+        let mut out = Vec::new();
+        let mut object = Object::begin(&mut out);
+        write(&mut object);
+        object.end();
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_stay_one_line_of_printable_ascii_and_one_object(bytes: Vec<u8>) {
+            let line = object(|object| object.text("path", &bytes));
+            let (body, end) = line.split_at(line.len() - 1);
+            prop_assert_eq!(end, "\n");
+            prop_assert!(body.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            let value: Value = serde_json::from_str(body).unwrap();
+            prop_assert_eq!(value["path"].as_str().unwrap(), String::from_utf8_lossy(&bytes));
+        }
+
+        #[test]
+        fn any_text_reads_back_as_it_was(text: String) {
+            let line = object(|object| object.text("name", text.as_bytes()));
+            let value: Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(value["name"].as_str().unwrap(), text);
+        }
+
+        #[test]
+        fn numbers_and_spans_read_back(number: u64, micros in 0_u64..1 << 50) {
+            let line = object(|object| {
+                object.number("number", number);
+                object.millis("span", Duration::from_micros(micros));
+            });
+            let value: Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(value["number"].as_u64(), Some(number));
+            #[allow(clippy::cast_precision_loss)] // below 2^50 nothing is lost
+            let millis = micros as f64 / 1000.0;
+            prop_assert!((value["span"].as_f64().unwrap() - millis).abs() < 0.001);
+        }
+    }
+
+    #[test]
+    fn times_have_three_decimals_whatever_they_are() {
+        let line = object(|object| {
+            object.time("a", Timestamp::from_millis(1_700_000_000_250));
+            object.time("b", Timestamp::from_secs(0));
+        });
+        assert_eq!(line, "{\"a\":\"2023-11-14T22:13:20.250Z\",\"b\":\"1970-01-01T00:00:00.000Z\"}\n");
+    }
+}

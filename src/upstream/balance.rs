@@ -1,0 +1,87 @@
+//! Which server of an upstream takes the next request.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Server, Upstream};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// The server with the fewest requests under way; ties take turns.
+    #[default]
+    LeastRequests,
+    RoundRobin,
+    /// Always the same server for a client, while the list of servers stays.
+    ClientHash,
+}
+
+impl Upstream {
+    /// Returns the server for try number `attempt` (from 0) of a request whose client hashes to `client`.
+    /// Later tries go on to the next server, so that one dead server doesn't take all of them.
+    pub(super) fn pick(&self, client: u64, attempt: usize) -> &Arc<Server> {
+        if let [only] = &self.servers[..] {
+            return only;
+        }
+        let count = self.servers.len();
+        let start = match self.balance {
+            Balance::RoundRobin => self.turn.fetch_add(usize::from(attempt == 0), Ordering::Relaxed),
+            Balance::ClientHash => usize::try_from(client % count as u64).expect("smaller than a usize"),
+            Balance::LeastRequests => self.least_loaded(),
+        };
+        &self.servers[(start + attempt) % count]
+    }
+
+    fn least_loaded(&self) -> usize {
+        let count = self.servers.len();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        (0..count)
+            .map(|step| (turn + step) % count)
+            .min_by_key(|index| self.servers[*index].in_flight.load(Ordering::Relaxed))
+            .expect("an upstream has servers")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    use super::super::{Address, InFlight, Patience, Scheme};
+    use super::*;
+
+    fn upstream(balance: Balance) -> Upstream {
+        let address = |port| Address { scheme: Scheme::Http, host: "127.0.0.1".into(), port };
+        let second = Duration::from_secs(1);
+        let patience = Patience { connect: second, response: second, idle: second, retries: 1 };
+        Upstream::new("app".into(), (1..=3).map(address).collect(), balance, patience)
+    }
+
+    #[test]
+    fn round_robin_gives_every_server_its_turn() {
+        let app = upstream(Balance::RoundRobin);
+        let ports: Vec<u16> = (0..6).map(|_| app.pick(0, 0).address.port).collect();
+        assert_eq!(ports, [1, 2, 3, 1, 2, 3]);
+    }
+
+    #[test]
+    fn least_requests_avoids_the_busy_servers() {
+        let app = upstream(Balance::LeastRequests);
+        let _busy = [InFlight::begin(&app.servers[0]), InFlight::begin(&app.servers[2])];
+        assert!((0..6).all(|_| app.pick(0, 0).address.port == 2));
+    }
+
+    #[test]
+    fn a_client_stays_with_its_server() {
+        let app = upstream(Balance::ClientHash);
+        let ports: HashSet<u16> = (0..6).map(|_| app.pick(77, 0).address.port).collect();
+        assert_eq!(ports.len(), 1);
+    }
+
+    #[test]
+    fn a_second_try_goes_to_another_server() {
+        for balance in [Balance::RoundRobin, Balance::ClientHash] {
+            let app = upstream(balance);
+            assert_ne!(app.pick(5, 0).address.port, app.pick(5, 1).address.port, "{balance:?}");
+        }
+    }
+}

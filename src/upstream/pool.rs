@@ -1,0 +1,99 @@
+//! One worker's open connections to servers, kept between requests. Thread-local: no lock, no sharing.
+//! A connection comes back only after a whole response to a wholly sent request; anything else closes it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::client::conn::http1::SendRequest;
+use rustls::ClientConfig;
+
+use super::{Address, RequestBody};
+use crate::clock::Clock;
+
+/// Servers commonly close idle connections after 5 s (Node) to 75 s (nginx); whoever closes first is not in doubt about it.
+const IDLE_MAX: Duration = Duration::from_secs(55);
+/// Beyond this many idle connections to one server from one worker, the next one is closed instead of kept.
+const IDLE_COUNT: usize = 512;
+
+/// One worker's connections to every server.
+pub struct Pools {
+    by_address: RefCell<HashMap<Address, Rc<Pool>>>,
+    pub(super) tls: Arc<ClientConfig>,
+}
+
+/// One worker's idle connections to one server, the most recently used last.
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: RefCell<Vec<Idle>>,
+}
+
+struct Idle {
+    sender: SendRequest<RequestBody>,
+    since: Instant,
+}
+
+/// A connection that will go back to its pool when its response has been read to the end.
+pub(super) struct Lease {
+    sender: SendRequest<RequestBody>,
+    pool: Weak<Pool>,
+}
+
+impl Pools {
+    /// Returns empty pools whose `https` connections are made with `tls`; must be called on a worker, where it reaps idle ones.
+    pub fn new(tls: Arc<ClientConfig>) -> Rc<Self> {
+        let pools = Rc::new(Self { by_address: RefCell::default(), tls });
+        tokio::task::spawn_local(reap(Rc::downgrade(&pools)));
+        pools
+    }
+
+    pub(super) fn of(&self, address: &Address) -> Rc<Pool> {
+        if let Some(pool) = self.by_address.borrow().get(address) {
+            return Rc::clone(pool);
+        }
+        Rc::clone(self.by_address.borrow_mut().entry(address.clone()).or_default())
+    }
+}
+
+impl Pool {
+    /// Returns the idle connection used last that is still open.
+    pub(super) async fn take(&self) -> Option<SendRequest<RequestBody>> {
+        loop {
+            let mut idle = self.idle.borrow_mut().pop()?;
+            if idle.sender.ready().await.is_ok() {
+                return Some(idle.sender);
+            }
+        }
+    }
+}
+
+impl Lease {
+    pub(super) fn new(sender: SendRequest<RequestBody>, pool: &Rc<Pool>) -> Self {
+        Self { sender, pool: Rc::downgrade(pool) }
+    }
+
+    /// Puts the connection back, unless it has closed or there are enough.
+    pub(super) fn give_back(self) {
+        let Some(pool) = self.pool.upgrade() else { return };
+        let mut idle = pool.idle.borrow_mut();
+        if !self.sender.is_closed() && idle.len() < IDLE_COUNT {
+            idle.push(Idle { sender: self.sender, since: Clock::monotonic() });
+        }
+    }
+}
+
+/// Closes connections that have been idle for long, and forgets servers without any.
+async fn reap(pools: Weak<Pools>) {
+    let mut tick = tokio::time::interval(IDLE_MAX / 4);
+    loop {
+        tick.tick().await;
+        let Some(pools) = pools.upgrade() else { return };
+        let now = Clock::monotonic();
+        pools.by_address.borrow_mut().retain(|_, pool| {
+            pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && now - idle.since < IDLE_MAX);
+            Rc::strong_count(pool) > 1 || !pool.idle.borrow().is_empty()
+        });
+    }
+}
