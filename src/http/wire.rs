@@ -1,1 +1,130 @@
 //! Grammar of an HTTP/1.1 request head and of chunked framing (RFC 9112), checked before the HTTP library sees the bytes.
+//! Takes the hardest reading: whatever some parser could frame another way is refused, and the connection with it.
+//! Decides framing only; where a request goes is `target`'s, who may pass the policy's. Never holds or copies what it reads.
+
+mod chunk;
+mod head;
+
+use http::StatusCode;
+
+pub use chunk::{ChunkScanner, Progress};
+pub use head::{Framing, Head, check_head, find_head_end};
+
+/// What is wrong with the bytes of a request. The connection can't be used after any of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    #[error("the request line is not a method, a target and a version with one space between them")]
+    MalformedRequestLine,
+    #[error("the target holds a byte that no URL has")]
+    MalformedTarget,
+    #[error("the target is too long")]
+    TargetTooLong,
+    #[error("the method is none that this gateway passes on")]
+    UnsupportedMethod,
+    #[error("the version is not HTTP/1.1 or HTTP/1.0")]
+    UnsupportedVersion,
+    #[error("a line does not end in CR LF, or holds a CR or LF elsewhere")]
+    MalformedLine,
+    #[error("a field is not a name, a colon and a value without control characters")]
+    MalformedField,
+    #[error("there are too many fields")]
+    TooManyFields,
+    #[error("the head is too large")]
+    HeadTooLarge,
+    #[error("HTTP/1.1 wants exactly one Host field with a host in it")]
+    InvalidHost,
+    #[error("Content-Length is not one plain decimal number")]
+    InvalidContentLength,
+    #[error("Transfer-Encoding is not `chunked`, once, alone, on HTTP/1.1")]
+    InvalidTransferEncoding,
+    #[error("Transfer-Encoding names a coding other than `chunked`")]
+    UnknownTransferCoding,
+    #[error("Expect is not `100-continue`")]
+    UnknownExpectation,
+    #[error("a chunk does not follow the grammar")]
+    MalformedChunk,
+    #[error("the trailer section is too large")]
+    TrailersTooLarge,
+}
+
+impl Violation {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::MalformedRequestLine
+            | Self::MalformedTarget
+            | Self::MalformedLine
+            | Self::MalformedField
+            | Self::InvalidHost
+            | Self::InvalidContentLength
+            | Self::InvalidTransferEncoding
+            | Self::MalformedChunk => StatusCode::BAD_REQUEST,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::UnknownExpectation => StatusCode::EXPECTATION_FAILED,
+            Self::TooManyFields | Self::HeadTooLarge | Self::TrailersTooLarge => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            // No resource of ours or behind us can have these: 501 and not 405 (RFC 9110 9.1).
+            Self::UnsupportedMethod | Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
+            Self::UnsupportedVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+        }
+    }
+
+    /// Returns the stable name for answers and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MalformedRequestLine => "malformed_request_line",
+            Self::MalformedTarget => "malformed_target",
+            Self::TargetTooLong => "target_too_long",
+            Self::UnsupportedMethod => "unsupported_method",
+            Self::UnsupportedVersion => "unsupported_version",
+            Self::MalformedLine => "malformed_line",
+            Self::MalformedField => "malformed_field",
+            Self::TooManyFields => "too_many_fields",
+            Self::HeadTooLarge => "head_too_large",
+            Self::InvalidHost => "invalid_host",
+            Self::InvalidContentLength => "invalid_content_length",
+            Self::InvalidTransferEncoding => "invalid_transfer_encoding",
+            Self::UnknownTransferCoding => "unknown_transfer_coding",
+            Self::UnknownExpectation => "unknown_expectation",
+            Self::MalformedChunk => "malformed_chunk",
+            Self::TrailersTooLarge => "trailers_too_large",
+        }
+    }
+}
+
+const TOKEN: u8 = 1;
+const VALUE: u8 = 2;
+
+/// What a byte may be part of: a token (RFC 9110 5.6.2), a field value (5.5).
+const GRAMMAR: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let is_token = matches!(
+            byte,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*'
+                | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        );
+        let is_value = matches!(byte, b'\t' | b' '..=b'~' | 0x80..=0xFF);
+        table[byte as usize] = if is_token { TOKEN } else { 0 } | if is_value { VALUE } else { 0 };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
+fn is_token_byte(byte: u8) -> bool {
+    GRAMMAR[usize::from(byte)] & TOKEN != 0
+}
+
+fn is_value_byte(byte: u8) -> bool {
+    GRAMMAR[usize::from(byte)] & VALUE != 0
+}
+
+fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! The request line and the fields of a request, up to the empty line.
+
+use super::{Violation, is_token, is_value_byte};
+
+/// How long a target may be: twice what RFC 9112 3 asks everybody to support.
+const TARGET_LENGTH: usize = 16 * 1024;
+/// As many as hyper takes, so that it never has the last word.
+const FIELDS: usize = 100;
+/// More digits than this overflow somewhere.
+const LENGTH_DIGITS: usize = 18;
+
+/// What a head says of the message it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub framing: Framing,
+    /// `Upgrade`, listed in `Connection`: what follows the answer may no longer be HTTP.
+    pub wants_upgrade: bool,
+    /// The client waits for a 100 before it sends the body.
+    pub expects_continue: bool,
+    pub http_10: bool,
+}
+
+/// How the body of a request is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    None,
+    Length(u64),
+    Chunked,
+}
+
+/// Returns where the body begins, once the empty line is there. Finds heads with bare LF too, so that
+/// [`check_head`] can refuse them without waiting for more. Empty lines in front of the request line are part of the head.
+pub fn find_head_end(bytes: &[u8]) -> Option<usize> {
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    memchr::memchr_iter(b'\n', &bytes[start..]).find_map(|at| match bytes[start + at + 1..] {
+        [b'\n', ..] => Some(start + at + 2),
+        [b'\r', b'\n', ..] => Some(start + at + 3),
+        _ => None,
+    })
+}
+
+/// Returns what the head says; `head` is everything up to and including the empty line.
+pub fn check_head(head: &[u8]) -> Result<Head, Violation> {
+    let mut lines = Lines { rest: head };
+    let mut request_line = lines.next_line()?;
+    // RFC 9112 2.2: empty lines before a request line are to be ignored; some clients end their bodies so.
+    while request_line.is_empty() {
+        request_line = lines.next_line()?;
+    }
+    let http_10 = check_request_line(request_line)?;
+    let mut fields = Fields::default();
+    loop {
+        let line = lines.next_line()?;
+        if line.is_empty() {
+            break;
+        }
+        fields.take(line)?;
+    }
+    if !lines.rest.is_empty() {
+        return Err(Violation::MalformedLine);
+    }
+    fields.judge(http_10)
+}
+
+struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Lines<'a> {
+    /// Returns the next line without its CR LF. A bare LF ends no line here, although RFC 9112 2.2 lets it: other parsers
+    /// go on reading. A stray CR fails in the grammar of what it stands in.
+    fn next_line(&mut self) -> Result<&'a [u8], Violation> {
+        let end = memchr::memchr(b'\n', self.rest).ok_or(Violation::MalformedLine)?;
+        let line = self.rest[..end].strip_suffix(b"\r").ok_or(Violation::MalformedLine)?;
+        self.rest = &self.rest[end + 1..];
+        Ok(line)
+    }
+}
+
+/// Returns whether the version is HTTP/1.0.
+fn check_request_line(line: &[u8]) -> Result<bool, Violation> {
+    let mut parts = line.split(|&byte| byte == b' ');
+    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Violation::MalformedRequestLine);
+    };
+    if !is_token(method) || target.is_empty() {
+        return Err(Violation::MalformedRequestLine);
+    }
+    if target.len() > TARGET_LENGTH {
+        return Err(Violation::TargetTooLong);
+    }
+    // A `#` is refused here because the library cuts off what follows it.
+    if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
+        return Err(Violation::MalformedTarget);
+    }
+    let http_10 = match version {
+        b"HTTP/1.1" => false,
+        b"HTTP/1.0" => true,
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+            return Err(Violation::UnsupportedVersion);
+        }
+        _ => return Err(Violation::MalformedRequestLine),
+    };
+    // A tunnel would pass everything that is checked here by; TRACE would show our headers to a script.
+    if matches!(method, b"CONNECT" | b"TRACE") {
+        return Err(Violation::UnsupportedMethod);
+    }
+    Ok(http_10)
+}
+
+/// The fields that frame a message, as they are met.
+#[derive(Default)]
+struct Fields<'a> {
+    count: usize,
+    host: Seen<'a>,
+    content_length: Seen<'a>,
+    transfer_encoding: Seen<'a>,
+    expect: Seen<'a>,
+    has_upgrade: bool,
+    lists_upgrade: bool,
+}
+
+/// A field that may come once.
+#[derive(Clone, Copy, Default)]
+enum Seen<'a> {
+    #[default]
+    Never,
+    Once(&'a [u8]),
+    Again,
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        *self = if matches!(self, Self::Never) { Self::Once(value) } else { Self::Again };
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, line: &'a [u8]) -> Result<(), Violation> {
+        self.count += 1;
+        if self.count > FIELDS {
+            return Err(Violation::TooManyFields);
+        }
+        // A line that begins with white space folds the one before (obs-fold): no name, hence no field.
+        let colon = memchr::memchr(b':', line).ok_or(Violation::MalformedField)?;
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        if !is_token(name) || !value.iter().all(|&byte| is_value_byte(byte)) {
+            return Err(Violation::MalformedField);
+        }
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        match name.len() {
+            4 if is("host") => self.host.add(value.trim_ascii()),
+            6 if is("expect") => self.expect.add(value.trim_ascii()),
+            7 if is("upgrade") => self.has_upgrade = true,
+            10 if is("connection") => self.lists_upgrade |= lists(value, b"upgrade"),
+            14 if is("content-length") => self.content_length.add(value.trim_ascii()),
+            17 if is("transfer-encoding") => self.transfer_encoding.add(value.trim_ascii()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn judge(&self, http_10: bool) -> Result<Head, Violation> {
+        match self.host {
+            Seen::Never if http_10 => {}
+            Seen::Once(host) if !host.is_empty() && host.iter().all(|&byte| is_host_byte(byte)) => {}
+            Seen::Never | Seen::Once(_) | Seen::Again => return Err(Violation::InvalidHost),
+        }
+        let expects_continue = match self.expect {
+            Seen::Never => false,
+            Seen::Once(value) if value.eq_ignore_ascii_case(b"100-continue") => !http_10,
+            Seen::Once(_) | Seen::Again => return Err(Violation::UnknownExpectation),
+        };
+        let framing = self.framing(http_10)?;
+        let wants_upgrade = self.has_upgrade && self.lists_upgrade && !http_10;
+        Ok(Head { framing, wants_upgrade, expects_continue, http_10 })
+    }
+
+    fn framing(&self, http_10: bool) -> Result<Framing, Violation> {
+        let coding = match self.transfer_encoding {
+            Seen::Never => None,
+            Seen::Once(_) if http_10 => return Err(Violation::InvalidTransferEncoding),
+            Seen::Once(coding) => Some(coding),
+            Seen::Again => return Err(Violation::InvalidTransferEncoding),
+        };
+        match (coding, self.content_length) {
+            (None, Seen::Never) => Ok(Framing::None),
+            (None, Seen::Once(digits)) => parse_length(digits).map(Framing::Length),
+            (None, Seen::Again) => Err(Violation::InvalidContentLength),
+            (Some(coding), Seen::Never) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
+            // RFC 9112 6.1: not understood is 501. Lists, where parsers differ on which coding counts, are malformed.
+            (Some(coding), Seen::Never) if is_token(coding) => Err(Violation::UnknownTransferCoding),
+            (Some(_), _) => Err(Violation::InvalidTransferEncoding),
+        }
+    }
+}
+
+fn parse_length(digits: &[u8]) -> Result<u64, Violation> {
+    let is_plain = digits.iter().all(u8::is_ascii_digit) && (digits.len() == 1 || !digits.starts_with(b"0"));
+    if digits.is_empty() || digits.len() > LENGTH_DIGITS || !is_plain {
+        return Err(Violation::InvalidContentLength);
+    }
+    Ok(digits.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0')))
+}
+
+/// The bytes that names, addresses and ports are made of; `target` holds Host to its whole grammar.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'[' | b']')
+}
+
+fn lists(value: &[u8], option: &[u8]) -> bool {
+    value.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(option))
+}

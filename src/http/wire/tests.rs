@@ -1,0 +1,322 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn check(lines: &str) -> Result<Head, Violation> {
+    check_head(format!("{}\r\n\r\n", lines.replace('\n', "\r\n")).as_bytes())
+}
+
+fn with_field(field: &str) -> Result<Head, Violation> {
+    check(&format!("POST / HTTP/1.1\nHost: a\n{field}"))
+}
+
+fn framing(fields: &str) -> Result<Framing, Violation> {
+    with_field(fields).map(|head| head.framing)
+}
+
+#[test]
+fn an_ordinary_head_passes() {
+    let head = check("GET /a?b HTTP/1.1\nHost: a.example:80\nX-Note: \t caf\u{e9} \nEmpty:").unwrap();
+    assert_eq!(head, Head { framing: Framing::None, wants_upgrade: false, expects_continue: false, http_10: false });
+    assert!(check("GET / HTTP/1.0").unwrap().http_10);
+    assert!(check_head(b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").is_ok());
+}
+
+#[test]
+fn the_request_line_has_one_form() {
+    for (line, expected) in [
+        ("GET  / HTTP/1.1", Violation::MalformedRequestLine),
+        ("GET / HTTP/1.1 ", Violation::MalformedRequestLine),
+        (" GET / HTTP/1.1", Violation::MalformedRequestLine),
+        ("GET /a b HTTP/1.1", Violation::MalformedRequestLine),
+        ("GET\t/\tHTTP/1.1", Violation::MalformedRequestLine),
+        ("GET /", Violation::MalformedRequestLine),
+        ("G(T / HTTP/1.1", Violation::MalformedRequestLine),
+        ("GET / http/1.1", Violation::MalformedRequestLine),
+        ("GET / HTTP/1.10", Violation::MalformedRequestLine),
+        ("GET / HTTP/2.0", Violation::UnsupportedVersion),
+        ("GET / HTTP/1.2", Violation::UnsupportedVersion),
+        ("GET / HTTP/0.9", Violation::UnsupportedVersion),
+        ("GET /#x HTTP/1.1", Violation::MalformedTarget),
+        ("GET /\0 HTTP/1.1", Violation::MalformedTarget),
+        ("GET /\u{e9} HTTP/1.1", Violation::MalformedTarget),
+        ("GET /\r HTTP/1.1", Violation::MalformedTarget),
+        ("CONNECT a:443 HTTP/1.1", Violation::UnsupportedMethod),
+        ("TRACE / HTTP/1.1", Violation::UnsupportedMethod),
+    ] {
+        assert_eq!(check(&format!("{line}\nHost: a")), Err(expected), "{line}");
+    }
+    let long = format!("GET /{} HTTP/1.1\nHost: a", "a".repeat(16 * 1024));
+    assert_eq!(check(&long), Err(Violation::TargetTooLong));
+}
+
+#[test]
+fn fields_have_one_form() {
+    for field in [
+        "A : b",
+        " folded",
+        "\tfolded",
+        "no colon",
+        ": b",
+        "A\0: b",
+        "A: \0",
+        "A: b\rc",
+        "A: \x07",
+        "A: \x7f",
+        "A\u{e9}: b",
+        "A(: b",
+    ] {
+        assert_eq!(with_field(field), Err(Violation::MalformedField), "{field:?}");
+    }
+    assert!(check_head(b"GET / HTTP/1.1\r\nHost: a\r\nA: \xff\x80\r\n\r\n").is_ok());
+}
+
+#[test]
+fn every_line_ends_in_cr_lf() {
+    for head in [
+        "GET / HTTP/1.1\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\n",
+        "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "",
+        "\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\nx",
+    ] {
+        assert_eq!(check_head(head.as_bytes()), Err(Violation::MalformedLine), "{head:?}");
+    }
+}
+
+#[test]
+fn there_is_exactly_one_host_with_a_host_in_it() {
+    for fields in [
+        "",
+        "\nHost:",
+        "\nHost: a\nHost: a",
+        "\nHost: a\nhost: b",
+        "\nHost: a, b",
+        "\nHost: a b",
+        "\nHost: u@a",
+        "\nHost: a/b",
+    ] {
+        assert_eq!(check(&format!("GET / HTTP/1.1{fields}")), Err(Violation::InvalidHost), "{fields:?}");
+    }
+    assert_eq!(check("GET / HTTP/1.0\nHost: a\nHost: b"), Err(Violation::InvalidHost));
+}
+
+#[test]
+fn a_body_is_framed_in_one_way_only() {
+    assert_eq!(framing("Content-Length: 0"), Ok(Framing::Length(0)));
+    assert_eq!(framing("content-length:\t1234567890 "), Ok(Framing::Length(1_234_567_890)));
+    assert_eq!(framing("Transfer-Encoding: Chunked"), Ok(Framing::Chunked));
+    for value in [
+        "+5",
+        "-5",
+        "5,5",
+        "5, 5",
+        "",
+        "0x5",
+        "5 5",
+        "05",
+        "00",
+        "5.0",
+        "99999999999999999999",
+        "18446744073709551621",
+        "\u{b2}",
+    ] {
+        assert_eq!(framing(&format!("Content-Length: {value}")), Err(Violation::InvalidContentLength), "{value}");
+    }
+    assert_eq!(framing("Content-Length: 5\nContent-Length: 5"), Err(Violation::InvalidContentLength));
+    for fields in [
+        "Transfer-Encoding: chunked\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\nTransfer-Encoding: identity",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding:",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding: chunked;q=1",
+        "Transfer-Encoding: chunked,",
+        "Transfer-Encoding: chunked\nContent-Length: 5",
+        "Content-Length: 5\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip\nContent-Length: 5",
+    ] {
+        assert_eq!(framing(fields), Err(Violation::InvalidTransferEncoding), "{fields}");
+    }
+    for coding in ["identity", "gzip", "xchunked", "cow"] {
+        assert_eq!(framing(&format!("Transfer-Encoding: {coding}")), Err(Violation::UnknownTransferCoding), "{coding}");
+    }
+    assert_eq!(check("POST / HTTP/1.0\nTransfer-Encoding: chunked"), Err(Violation::InvalidTransferEncoding));
+}
+
+#[test]
+fn expectations_and_upgrades_are_noted() {
+    assert!(with_field("Expect: 100-Continue").unwrap().expects_continue);
+    assert!(!check("POST / HTTP/1.0\nExpect: 100-continue").unwrap().expects_continue);
+    assert_eq!(with_field("Expect: 100-continue, x"), Err(Violation::UnknownExpectation));
+    assert_eq!(with_field("Expect: 100-continue\nExpect: 100-continue"), Err(Violation::UnknownExpectation));
+    assert!(with_field("Connection: keep-alive, Upgrade\nUpgrade: websocket").unwrap().wants_upgrade);
+    for fields in ["Upgrade: websocket", "Connection: upgrade", "Connection: xupgrade\nUpgrade: websocket"] {
+        assert!(!with_field(fields).unwrap().wants_upgrade, "{fields}");
+    }
+}
+
+#[test]
+fn fields_are_counted() {
+    let head = |count: usize| format!("GET / HTTP/1.1\nHost: a{}", "\nA: b".repeat(count - 1));
+    assert!(check(&head(100)).is_ok());
+    assert_eq!(check(&head(101)), Err(Violation::TooManyFields));
+}
+
+#[test]
+fn the_end_of_a_head_is_found_however_its_lines_end() {
+    for (bytes, expected) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\nbody", Some(27)),
+        ("\r\n\r\nGET / HTTP/1.1\r\n\r\n", Some(22)),
+        ("a\n\nbody", Some(3)),
+        ("a\n\r\nbody", Some(4)),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r", None),
+        ("\r\n\r\n\r\n", None),
+        ("", None),
+    ] {
+        assert_eq!(find_head_end(bytes.as_bytes()), expected, "{bytes:?}");
+    }
+}
+
+fn scan(bytes: &[u8]) -> Result<Progress, Violation> {
+    ChunkScanner::new().advance(bytes)
+}
+
+#[test]
+fn a_chunked_body_ends_behind_its_trailers() {
+    for body in [
+        "0\r\n\r\n",
+        "5\r\nhello\r\n0\r\n\r\n",
+        "00A;x=\"y;z\"\r\n0123456789\r\n0;\r\n\r\n",
+        "1\r\n\n\r\n0\r\nA: b\r\nC:\r\n\r\n",
+        "2\r\n\r\n\r\n0\r\n\r\n",
+    ] {
+        let stream = format!("{body}GET / HTTP/1.1\r\n");
+        assert_eq!(scan(stream.as_bytes()), Ok(Progress { consumed: body.len(), is_finished: true }), "{body:?}");
+        let part = &body.as_bytes()[..body.len() - 1];
+        assert_eq!(scan(part), Ok(Progress { consumed: part.len(), is_finished: false }), "{body:?}");
+    }
+}
+
+#[test]
+fn chunks_have_one_form() {
+    for body in [
+        "\r\n",
+        "+5\r\n",
+        "0x5\r\n",
+        " 5\r\n",
+        "5 \r\n",
+        "5\t;a\r\n",
+        "5\nhello",
+        "5\r\rhello",
+        "g\r\n",
+        "-1\r\n",
+        ";a\r\n",
+        "5;\x00\r\n",
+        "5;a\nb\r\n",
+        "5;a\rb\r\n",
+        "5;\u{e9}\r\n",
+        "10000000000000000\r\n",
+        "00000000000000005\r\n",
+        "5\r\nhello0\r\n",
+        "5\r\nhello\n0\r\n",
+        "5\r\nhelloo\r\n",
+        "0\r\n\r\r",
+    ] {
+        assert_eq!(scan(body.as_bytes()), Err(Violation::MalformedChunk), "{body:?}");
+    }
+    for trailer in [" a: b", "a : b", "a", ": b", "a: b\n", "a: \x00", "a: b\r\n c", "a: b\rc", "\n"] {
+        assert_eq!(scan(format!("0\r\n{trailer}\r\n\r\n").as_bytes()), Err(Violation::MalformedField), "{trailer:?}");
+    }
+}
+
+#[test]
+fn extensions_and_trailers_are_bounded() {
+    let extension = format!("1;{}\r\n", "a".repeat(17 * 1024));
+    assert_eq!(scan(extension.as_bytes()), Err(Violation::MalformedChunk));
+    let many = format!("1;{}\r\nx\r\n", "a".repeat(100)).repeat(200);
+    assert_eq!(scan(many.as_bytes()), Err(Violation::MalformedChunk));
+    let trailers = format!("0\r\n{}", "a: bcdefgh\r\n".repeat(1000));
+    assert_eq!(scan(trailers.as_bytes()), Err(Violation::TrailersTooLarge));
+}
+
+fn chunked_body() -> impl Strategy<Value = Vec<u8>> {
+    let chunk = (prop::collection::vec(any::<u8>(), 1..40), "(;[a-z]{0,5})?");
+    let chunks = prop::collection::vec(chunk, 0..6);
+    (chunks, prop::collection::vec("[A-Za-z-]{1,8}: ?[ -~]{0,8}", 0..3)).prop_map(|(chunks, trailers)| {
+        let mut body = Vec::new();
+        for (data, extension) in chunks {
+            body.extend(format!("{:x}{extension}\r\n", data.len()).bytes());
+            body.extend(data);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"0\r\n");
+        body.extend(trailers.iter().flat_map(|trailer| [trailer.as_bytes(), b"\r\n"].concat()));
+        body.extend(b"\r\n");
+        body
+    })
+}
+
+/// Feeds the bytes in pieces of the given lengths; returns how many belong to the body.
+fn scan_in_pieces(mut bytes: &[u8], lengths: &[usize]) -> Result<Progress, Violation> {
+    let mut scanner = ChunkScanner::new();
+    let mut consumed = 0;
+    let mut lengths = lengths.iter().copied().cycle();
+    loop {
+        let (piece, rest) = bytes.split_at(lengths.next().unwrap_or(1).min(bytes.len()));
+        let progress = scanner.advance(piece)?;
+        consumed += progress.consumed;
+        if progress.is_finished || rest.is_empty() {
+            return Ok(Progress { consumed, ..progress });
+        }
+        bytes = rest;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn a_body_is_measured_alike_however_it_is_cut(
+        body in chunked_body(),
+        next in prop::collection::vec(any::<u8>(), 0..20),
+        mutation in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        lengths in prop::collection::vec(1usize..9, 1..5),
+    ) {
+        let length = body.len();
+        let mut stream = [body, next].concat();
+        if let Some((at, byte)) = mutation {
+            let at = at.index(stream.len());
+            stream[at] = byte;
+        } else {
+            prop_assert_eq!(scan(&stream), Ok(Progress { consumed: length, is_finished: true }));
+        }
+        prop_assert_eq!(scan_in_pieces(&stream, &lengths), scan(&stream));
+    }
+
+    #[test]
+    fn no_bytes_make_the_checks_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = check_head(&bytes);
+        let _ = scan(&bytes);
+        let _ = find_head_end(&bytes);
+    }
+
+    /// A head that passes has no byte by which another parser could see other lines or other framing.
+    #[test]
+    fn a_damaged_head_is_refused_or_still_one_message(at in any::<prop::sample::Index>(), insert in "[\\x00-\\x20:,;]{1,2}") {
+        let mut head = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nX: y\r\n\r\n".to_vec();
+        let at = at.index(head.len());
+        head.splice(at..at, insert.bytes());
+        prop_assume!(find_head_end(&head) == Some(head.len()));
+        if let Ok(checked) = check_head(&head) {
+            let text = String::from_utf8(head).unwrap();
+            prop_assert!(!text.replace("\r\n", "").contains(['\r', '\n', '\0']), "{text:?}");
+            prop_assert!(matches!(checked.framing, Framing::Length(5) | Framing::None), "{text:?}");
+        }
+    }
+}
