@@ -4,6 +4,7 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -26,6 +27,7 @@ pub struct Busy;
 pub struct Hashers {
     queue: SyncSender<Job>,
     hasher: Live<Hasher>,
+    waiting: AtomicUsize,
 }
 
 impl Hashers {
@@ -37,7 +39,7 @@ impl Hashers {
             let jobs = Arc::clone(&jobs);
             thread::Builder::new().name(format!("hasher-{number}")).spawn(move || work(&jobs))?;
         }
-        Ok(Self { queue, hasher: Live::new(hasher) })
+        Ok(Self { queue, hasher: Live::new(hasher), waiting: AtomicUsize::new(0) })
     }
 
     /// Hashes at another cost from now on.
@@ -57,11 +59,27 @@ impl Hashers {
         self.submit(|hasher, answer| Job::Check { hasher, password, hash, answer }).await
     }
 
+    /// Returns how many callers wait for a hash, those whose hash is under way among them.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     async fn submit<T>(&self, job: impl FnOnce(Arc<Hasher>, oneshot::Sender<T>) -> Job) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(job(self.hasher.current(), answer)).map_err(|_full| Busy)?;
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
         // The sender is dropped unanswered only if the hash panicked; the same call may succeed later.
         answered.await.map_err(|_dropped| Busy)
+    }
+}
+
+/// One caller who waits; counted for as long as this lives, also when they leave.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

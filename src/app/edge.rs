@@ -1,22 +1,22 @@
 //! From checked settings to the rules that workers serve by.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderName;
 
 use crate::auth::bearer::BearerSettings;
-use crate::config::{self, Settings};
+use crate::config::settings::{self as config, Settings};
+use crate::gateway::Rules;
 use crate::gateway::limits::{RequestLimits, RouteLimit};
 use crate::gateway::rules::{Forwarding, IdentityHeaders, ViaValues};
-use crate::gateway::Rules;
 use crate::http::header::IdentityFilter;
 use crate::route::table::Table;
 use crate::upstream::{Address, Balance, Patience, Scheme, Upstream};
 
 /// Returns the rules that `settings` describe.
 pub fn rules(settings: &Settings) -> Rules {
-    let upstreams: Vec<Arc<Upstream>> = settings.upstreams.iter().map(|given| Arc::new(upstream(given, settings))).collect();
+    let upstreams: Vec<Arc<Upstream>> =
+        settings.upstreams.iter().map(|given| Arc::new(upstream(given, settings))).collect();
     let routes = settings.routes.iter().map(|route| {
         let upstream = Arc::clone(&upstreams[route.upstream.index()]);
         let limit = route.rate_limit.map(|rate| Arc::new(RouteLimit::new(rate)));
@@ -27,7 +27,7 @@ pub fn rules(settings: &Settings) -> Rules {
     Rules {
         routes: Table::build(routes.collect()).expect("the configuration was checked for duplicates"),
         bearer: bearer(settings),
-        filter: IdentityFilter::new(&names, &settings.identity.allow_headers),
+        filter: Arc::new(IdentityFilter::new(&names, &settings.identity.allow_headers)),
         identity,
         pass_authorization: settings.identity.pass_authorization,
         trusted_proxies: settings.server.trusted_proxies.clone(),
@@ -85,7 +85,7 @@ fn upstream(given: &config::Upstream, settings: &Settings) -> Upstream {
     Upstream::new(given.name.clone(), given.servers.iter().map(address).collect(), balance, patience)
 }
 
-fn address(origin: &config::Origin) -> Address {
+pub(super) fn address(origin: &config::Origin) -> Address {
     Address {
         scheme: match origin.scheme {
             config::Scheme::Http => Scheme::Http,
@@ -94,9 +94,4 @@ fn address(origin: &config::Origin) -> Address {
         host: origin.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
         port: origin.port(),
     }
-}
-
-/// Returns how long after its signing an access token of any configuration so far may still be taken.
-pub fn token_memory(settings: &Settings) -> Duration {
-    settings.auth.access_ttl + settings.auth.leeway
 }

@@ -1,9 +1,11 @@
 //! The composition root: a checked configuration becomes running parts, waits for signals, applies reloads, and drains.
 //! The only room that knows all others; it decides nothing that one of them could.
 
+mod deep;
 mod edge;
 mod explain;
 mod keys;
+mod listeners;
 mod parts;
 mod reload;
 mod start_error;
@@ -15,14 +17,14 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Settings;
+use crate::config::settings::Settings;
 use crate::server::Server;
 use crate::telemetry::log;
 use crate::telemetry::sink::Sink;
 
+pub use deep::check_deep;
 pub use explain::{ExplainError, Explanation, explain};
 pub use keys::{KeysError, load_trust};
-pub use parts::check_deep;
 pub use start_error::StartError;
 
 use parts::Parts;

@@ -158,6 +158,30 @@ pub enum Endpoint {
     Openapi,
 }
 
+impl Endpoint {
+    /// Returns what `[auth.paths]` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+            Self::Logout => "logout",
+            Self::LogoutAll => "logout_all",
+            Self::Me => "me",
+            Self::Sessions => "sessions",
+            Self::PasswordChange => "password_change",
+            Self::Token => "token",
+            Self::TokenVerify => "token_verify",
+            Self::Introspect => "introspect",
+            Self::Revoke => "revoke",
+            Self::Forward => "forward",
+            Self::Jwks => "jwks",
+            Self::Metadata => "metadata",
+            Self::Openapi => "openapi",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Password {
     pub rules: Rules,

@@ -9,18 +9,20 @@ use crate::auth::BadCredential;
 use crate::http::problem::Problem;
 use crate::http::target::TargetError;
 use crate::policy::Denied;
-use crate::upstream::UpstreamError;
+use crate::upstream::{BodyError, UpstreamError};
 
 /// Every reason for which a request does not reach an upstream, or its answer the client.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Not HTTP that can be read in one way; found before the request was one.
-    #[error("{2}")]
-    Unreadable(StatusCode, &'static str, String),
+    #[error("{0:?}")]
+    Unreadable(Problem),
     #[error("{0}")]
     Target(#[from] TargetError),
     #[error("no route serves this host, path and method")]
     NoRoute,
+    #[error("the path could be read as one that another rule protects")]
+    AmbiguousPath,
     #[error("the path holds an encoded slash, which this route does not take")]
     EncodedSlash,
     #[error("this method is not served")]
@@ -55,25 +57,21 @@ impl From<Denied> for Refusal {
     }
 }
 
-/// Status, stable code, and the text for the client: never an address or a reason that is the operator's business.
-type Answer = (StatusCode, &'static str, String);
-
 impl Refusal {
     /// Returns the stable code that logs and metrics know the reason by.
     pub fn code(&self) -> &'static str {
-        self.answer().1
+        self.problem().code()
     }
 
     /// Returns the answer to the client.
     pub fn into_response(self) -> Response<Bytes> {
-        let (status, code, detail) = self.answer();
-        let mut response = Problem::new(status, code, detail).into_response();
+        let mut response = self.problem().into_response();
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(wait) = self.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs_f64().ceil().max(1.0) as u64));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000).max(1) as u64));
         }
         if self.breaks_framing() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -81,26 +79,23 @@ impl Refusal {
         response
     }
 
-    fn answer(&self) -> Answer {
-        let said = |status: StatusCode, code: &'static str| (status, code, self.to_string());
+    /// Returns the document for the client: never an address or a reason that is the operator's business.
+    fn problem(&self) -> Problem {
+        let said = |status, code| Problem::new(status, code, self.to_string());
         match self {
-            Self::Unreadable(status, code, _) => said(*status, code),
-            Self::Target(_) => said(StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::Unreadable(problem) => problem.clone(),
+            Self::Target(_) | Self::EncodedSlash | Self::AmbiguousPath => {
+                said(StatusCode::BAD_REQUEST, "invalid_target")
+            }
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
-            Self::EncodedSlash => said(StatusCode::BAD_REQUEST, "invalid_target"),
             Self::MethodNotServed => said(StatusCode::NOT_IMPLEMENTED, "method_not_served"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadCredential(_) => {
-                (StatusCode::UNAUTHORIZED, "invalid_token", "the credential is not valid, or no longer".to_owned())
+                Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "the credential is not valid, or no longer")
             }
-            Self::Denied(Denied::Unknown) => {
-                (StatusCode::UNAUTHORIZED, "unauthorized", "this needs a credential".to_owned())
-            }
-            Self::Denied(Denied::MissingRole | Denied::MissingScope) => {
-                (StatusCode::FORBIDDEN, "insufficient_scope", "this needs a role or scope that the caller lacks".to_owned())
-            }
+            Self::Denied(denied) => denied_problem(*denied),
             Self::RateLimited(_) => said(StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
-            Self::Upstream(error) => upstream_answer(error),
+            Self::Upstream(error) => upstream_problem(error),
             Self::UnaskedUpgrade => said(StatusCode::BAD_GATEWAY, "upstream_failed"),
             Self::BodyTooLong(_) => said(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate(_) => said(StatusCode::REQUEST_TIMEOUT, "body_timeout"),
@@ -142,22 +137,33 @@ impl Refusal {
     }
 }
 
-fn upstream_answer(error: &UpstreamError) -> Answer {
-    match error {
-        UpstreamError::Unreachable { .. } => {
-            (StatusCode::BAD_GATEWAY, "upstream_unreachable", "the app behind can't be reached".to_owned())
-        }
-        UpstreamError::Broken { .. } => {
-            (StatusCode::BAD_GATEWAY, "upstream_failed", "the app behind sent no valid response".to_owned())
-        }
-        UpstreamError::Late { .. } => {
-            (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", "the app behind did not answer in time".to_owned())
-        }
-        UpstreamError::ClientBody(crate::upstream::BodyError::Idle(_)) => {
-            (StatusCode::REQUEST_TIMEOUT, "body_timeout", error.to_string())
-        }
-        UpstreamError::ClientBody(_) => {
-            (StatusCode::BAD_REQUEST, "invalid_body", "the request's body broke off or is framed wrongly".to_owned())
+fn denied_problem(denied: Denied) -> Problem {
+    match denied {
+        Denied::Unknown => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "this needs a credential"),
+        Denied::MissingRole | Denied::MissingScope => {
+            let detail = "this needs a role or scope that the caller lacks";
+            Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", detail)
         }
     }
+}
+
+fn upstream_problem(error: &UpstreamError) -> Problem {
+    let (status, code, detail) = match error {
+        UpstreamError::Unreachable { .. } => {
+            (StatusCode::BAD_GATEWAY, "upstream_unreachable", "the app behind can't be reached")
+        }
+        UpstreamError::Broken { .. } => {
+            (StatusCode::BAD_GATEWAY, "upstream_failed", "the app behind sent no valid response")
+        }
+        UpstreamError::Late { .. } => {
+            (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", "the app behind did not answer in time")
+        }
+        UpstreamError::ClientBody(BodyError::Idle(_)) => {
+            (StatusCode::REQUEST_TIMEOUT, "body_timeout", "the request's body did not arrive in time")
+        }
+        UpstreamError::ClientBody(BodyError::Broken(_) | BodyError::SessionEnded) => {
+            (StatusCode::BAD_REQUEST, "invalid_body", "the request's body broke off or is framed wrongly")
+        }
+    };
+    Problem::new(status, code, detail)
 }

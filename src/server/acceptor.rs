@@ -3,15 +3,15 @@
 //! Over the cap nothing is accepted: a client waits in the kernel's queue until another one leaves, and is then served.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::unix::AsyncFd;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection::Accepted;
 use super::lease::{Counters, Lease};
@@ -28,7 +28,7 @@ pub struct Seat {
 
 /// Accepts for ever; ends when its task is aborted.
 pub struct Acceptor {
-    listeners: Vec<AsyncFd<TcpListener>>,
+    listeners: Vec<TcpListener>,
     seats: Vec<Seat>,
     places: Arc<Semaphore>,
     counters: Arc<Counters>,
@@ -40,12 +40,12 @@ pub struct Acceptor {
 impl Acceptor {
     /// Returns an acceptor; must be called on the runtime that will run it.
     pub fn new(
-        listeners: Vec<TcpListener>,
+        listeners: Vec<std::net::TcpListener>,
         seats: Vec<Seat>,
         places: Arc<Semaphore>,
         counters: Arc<Counters>,
     ) -> io::Result<Self> {
-        let listeners = listeners.into_iter().map(AsyncFd::new).collect::<io::Result<_>>()?;
+        let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         Ok(Self { listeners, seats, places, counters, next_listener: 0, next_seat: 0 })
     }
 
@@ -68,7 +68,7 @@ impl Acceptor {
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         for turn in 0..self.listeners.len() {
             let at = (self.next_listener + turn) % self.listeners.len();
-            if let Poll::Ready(accepted) = poll_one(&self.listeners[at], context) {
+            if let Poll::Ready(accepted) = self.listeners[at].poll_accept(context) {
                 self.next_listener = at + 1;
                 return Poll::Ready(accepted);
             }
@@ -77,33 +77,20 @@ impl Acceptor {
     }
 
     /// Gives a connection to the worker that has the fewest; among equals in turn.
-    fn seat(&mut self, stream: TcpStream, peer: SocketAddr, place: tokio::sync::OwnedSemaphorePermit) {
+    fn seat(&mut self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         let count = self.seats.len();
         let in_turn = (0..count).map(|turn| &self.seats[(self.next_seat + turn) % count]);
         let Some(seat) = in_turn.min_by_key(|seat| seat.load.load(Ordering::Relaxed)) else { return };
         self.next_seat = (self.next_seat + 1) % count;
-        let Ok(local) = stream.local_addr() else { return };
         // Small answers must not wait for the client's delayed acknowledgement; a socket that refuses this works still.
         let _ = stream.set_nodelay(true);
-        if stream.set_nonblocking(true).is_err() {
-            return;
-        }
+        let Ok(local) = stream.local_addr() else { return };
+        // Out of this runtime's reactor: the worker registers it with its own.
+        let Ok(stream) = stream.into_std() else { return };
         let lease = Lease::take(place, &seat.load, &self.counters);
         let accepted = Accepted { stream, peer: unmapped(peer), local: unmapped(local), lease };
         if seat.inbox.send(Message::Serve(accepted)).is_err() {
             tracing::error!("a worker has ended; its connection is dropped");
-        }
-    }
-}
-
-fn poll_one(
-    listener: &AsyncFd<TcpListener>,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-    loop {
-        let mut readiness = ready!(listener.poll_read_ready(context))?;
-        if let Ok(accepted) = readiness.try_io(|listener| listener.get_ref().accept()) {
-            return Poll::Ready(accepted);
         }
     }
 }

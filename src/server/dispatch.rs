@@ -60,18 +60,31 @@ type Answer = Response<Body<ResponseBody>>;
 impl Handler for Dispatch {
     type Stream = Observed;
 
-    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Request<Incoming>) -> Response<Body<Observed>> {
+    async fn handle(
+        self: Rc<Self>,
+        connection: Rc<ConnectionInfo>,
+        request: Request<Incoming>,
+    ) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
         let client = ClientAddr::read(connection.peer, request.headers(), &edge.rules.trusted_proxies);
         let mut visit = Visit::begin(&self, &edge, client, &request);
         let answered = self.answer(&edge, &connection, request, &mut visit).await;
-        self.conclude(visit, answered)
+        match answered {
+            Ok(response) => self.conclude(response, visit),
+            Err(refusal) => {
+                let response = self.refused(refusal, &mut visit);
+                self.conclude_whole(&response, &mut visit);
+                response.map(Body::from)
+            }
+        }
     }
 
-    fn refuse(self: Rc<Self>, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Observed>> {
+    fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
-        let visit = Visit::unreadable(&self, &edge, connection.peer);
-        self.conclude(visit, Err(Refusal::Unreadable(reason.status(), reason.code(), reason.to_string())))
+        let mut visit = Visit::unreadable(self, &edge, connection.peer);
+        let response = self.refused(Refusal::Unreadable(reason.problem()), &mut visit);
+        self.conclude_whole(&response, &mut visit);
+        response.map(Body::from)
     }
 }
 
@@ -130,16 +143,22 @@ impl Dispatch {
         })
     }
 
-    /// Turns what came of a request into its answer and sees to its access line.
-    fn conclude(self: Rc<Self>, mut visit: Visit, answered: Result<Answer, Refusal>) -> Response<Body<Observed>> {
-        let response = match answered {
-            Ok(response) => response,
-            Err(refusal) => {
-                self.note(&refusal, &visit);
-                visit.refused = Some(refusal.code());
-                refusal.into_response().map(Body::from)
-            }
-        };
+    /// Returns the answer to a request that is refused.
+    fn refused(&self, refusal: Refusal, visit: &mut Visit) -> Response<Bytes> {
+        self.note(&refusal, visit);
+        visit.refused = Some(refusal.code());
+        refusal.into_response()
+    }
+
+    /// Writes the access line of an answer that is all there.
+    fn conclude_whole(&self, response: &Response<Bytes>, visit: &mut Visit) {
+        visit.status = response.status();
+        visit.bytes_out = response.body().len() as u64;
+        visit.record(self);
+    }
+
+    /// Sees to the access line of an answer, now or when its body has ended.
+    fn conclude(self: Rc<Self>, response: Answer, mut visit: Visit) -> Response<Body<Observed>> {
         visit.status = response.status();
         response.map(|body| match body {
             Body::Whole(bytes) => {

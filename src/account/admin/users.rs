@@ -12,7 +12,7 @@ use crate::store::{NewUser, PasswordChange, User, UserChange};
 use crate::telemetry::audit::Event;
 
 /// What is typed of a person: `None` leaves a field as it is, an empty text clears it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     pub email: Option<String>,
     pub username: Option<String>,

@@ -78,14 +78,11 @@ fn fields(section: &Section<'_>, auth: &mut Auth) {
     );
 }
 
-const ALGORITHMS: [Algorithm; 6] =
-    [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
-
 const SHORTEST_SECRET: usize = 32;
 
 fn signing(section: &Section<'_>, auth: &mut Auth) {
     let before = section.document.problem_count();
-    section.choice("algorithm", &mut auth.algorithm, &ALGORITHMS.map(|algorithm| (algorithm.name(), algorithm)));
+    section.choice("algorithm", &mut auth.algorithm, &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)));
     let algorithm_is_known = section.document.problem_count() == before;
     let secrets = &mut auth.secrets;
     let before_secret = section.document.problem_count();

@@ -1,0 +1,60 @@
+//! `check --deep`: what the file names, tried out: certificates, the store and its keys, every server of every upstream.
+
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{edge, keys, listeners, parts};
+use crate::clock::Clock;
+use crate::config::settings::{self as config, Settings};
+
+/// Returns everything that is wrong outside the file, one text each; empty if nothing is. Makes no store that isn't there.
+pub fn check_deep(settings: &Settings) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(look(settings)),
+        Err(error) => vec![format!("nothing could be tried: {error}")],
+    }
+}
+
+async fn look(settings: &Settings) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if let Err(error) = listeners::certificates(settings) {
+        wrong.push(error.to_string());
+    }
+    wrong.extend(look_at_store(settings).await.err());
+    for upstream in &settings.upstreams {
+        for origin in &upstream.servers {
+            let address = edge::address(origin);
+            let connected = TcpStream::connect((address.host.as_str(), address.port));
+            let error = match timeout(upstream.connect_timeout, connected).await {
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no connection within {:?}", upstream.connect_timeout),
+            };
+            wrong.push(format!("upstream.{}: {address} can't be reached: {error}", upstream.name));
+        }
+    }
+    wrong
+}
+
+async fn look_at_store(settings: &Settings) -> Result<(), String> {
+    let config::Store::Sqlite { path } = &settings.store;
+    if !path.exists() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        return match folder.filter(|folder| !folder.is_dir()) {
+            Some(folder) => Err(format!("store.url: the folder {} does not exist", folder.display())),
+            None => Ok(()),
+        };
+    }
+    let store = parts::open_store(settings).map_err(|error| error.to_string())?;
+    let answered = timeout(Duration::from_secs(5), keys::load_trust(settings, &store, Clock::system().now())).await;
+    let checked = match answered {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(format!("{}: {error}", path.display())),
+        Err(_) => Err(format!("{}: no answer within 5 s", path.display())),
+    };
+    store.close().await;
+    checked
+}

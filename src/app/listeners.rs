@@ -1,0 +1,139 @@
+//! What listens, and how: the main listeners with their certificates, the redirect, and the operators' door.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::parts::worker_count;
+use super::reload::Shared;
+use super::start_error::StartError;
+use crate::config::settings::{self as config, Settings};
+use crate::live::Live;
+use crate::route::pattern::HostPattern;
+use crate::server::redirect::Destination;
+use crate::server::{self, Counters, Server, ops};
+use crate::telemetry::metrics::Metrics;
+use crate::tls::{self, CertificateError, CertificateFiles, MinVersion, Resolver, Watcher};
+
+/// The certificates in use and where they came from.
+pub(super) struct Certificates {
+    resolver: Arc<Resolver>,
+    min_version: MinVersion,
+    /// `None` for one of our own making: there is nothing to renew.
+    files: Option<(Vec<CertificateFiles>, Mutex<Watcher>)>,
+}
+
+/// Returns the certificates that the configuration names or has us make; `None` when TLS is off.
+pub(super) fn certificates(settings: &Settings) -> Result<Option<Certificates>, StartError> {
+    let min_version = match settings.tls.min_version {
+        config::TlsVersion::Tls12 => MinVersion::Tls12,
+        config::TlsVersion::Tls13 => MinVersion::Tls13,
+    };
+    let unusable = |error: CertificateError| StartError::Configuration(error.to_string());
+    match &settings.tls.mode {
+        config::TlsMode::Off => Ok(None),
+        config::TlsMode::SelfSigned => {
+            let names = settings.server.public_url.iter().map(|origin| origin.host().to_owned());
+            let made = tls::self_signed(&names.collect::<Vec<_>>()).map_err(unusable)?;
+            Ok(Some(Certificates { resolver: Resolver::new(made), min_version, files: None }))
+        }
+        config::TlsMode::Files(given) => {
+            let given: Vec<CertificateFiles> = given
+                .iter()
+                .map(|files| CertificateFiles { cert: files.cert.clone(), key: files.key.clone() })
+                .collect();
+            let watcher = Watcher::new(given.iter().flat_map(|files| [files.cert.clone(), files.key.clone()]));
+            let resolver = Resolver::new(tls::load(&given).map_err(unusable)?);
+            Ok(Some(Certificates { resolver, min_version, files: Some((given, Mutex::new(watcher))) }))
+        }
+    }
+}
+
+impl Certificates {
+    /// Returns the configuration of the TLS listener; renewed certificates reach it through the resolver.
+    pub fn server_config(&self) -> Live<rustls::ServerConfig> {
+        Live::new(tls::server_config(Arc::clone(&self.resolver), self.min_version))
+    }
+
+    /// Takes changed files into use; returns whether there were any. Files that can't be used leave the old certificates in place.
+    pub fn renew(&self) -> Result<bool, CertificateError> {
+        let Some((files, watcher)) = &self.files else { return Ok(false) };
+        if !watcher.lock().unwrap_or_else(PoisonError::into_inner).has_changed() {
+            return Ok(false);
+        }
+        self.resolver.replace(tls::load(files)?);
+        Ok(true)
+    }
+
+    fn names(&self, host: &str) -> bool {
+        self.resolver.serves(host)
+    }
+}
+
+pub(super) fn main_settings(settings: &Settings, tls: Option<Live<rustls::ServerConfig>>) -> server::Settings {
+    let limits = &settings.limits;
+    let window = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    server::Settings {
+        name: "worker",
+        listeners: settings.server.listen.clone(),
+        workers: worker_count(settings),
+        tls,
+        header_size: limits.header_size,
+        header_timeout: limits.header_timeout,
+        idle_timeout: limits.idle_timeout,
+        connections: limits.connections,
+        h2_stream_window: window(limits.h2_stream_window),
+        h2_connection_window: window(limits.h2_connection_window),
+    }
+}
+
+/// Starts the listener that sends plain HTTP to https, if one is configured.
+pub(super) fn redirect(shared: &Arc<Shared>, https_port: u16) -> Result<Option<Server>, StartError> {
+    let settings = shared.settings();
+    let Some(address) = settings.server.redirect_http else { return Ok(None) };
+    let knower = Arc::clone(shared);
+    let destination = Destination {
+        public_authority: settings.server.public_url.as_ref().map(|origin| origin.authority.to_string()),
+        https_port,
+        knows_host: Arc::new(move |host| knows_host(&knower, host)),
+    };
+    Ok(Some(server::redirect::start(address, destination)?))
+}
+
+/// Returns whether a certificate or a route names the host.
+fn knows_host(shared: &Shared, host: &str) -> bool {
+    let by_route = shared.settings().routes.iter().any(|route| match &route.host {
+        HostPattern::Any => false,
+        HostPattern::Exact(exact) => exact == host,
+        HostPattern::Suffix(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
+    });
+    by_route || shared.certificates.as_ref().is_some_and(|certificates| certificates.names(host))
+}
+
+/// Starts the operators' listener, if one is configured.
+pub(super) fn ops(
+    shared: &Arc<Shared>,
+    metrics: &Arc<Metrics>,
+    counters: Arc<Counters>,
+) -> Result<Option<Server>, StartError> {
+    let Some(address) = shared.settings().server.ops_listen else { return Ok(None) };
+    let (asked, counted, metrics) = (Arc::clone(shared), Arc::clone(shared), Arc::clone(metrics));
+    let ready = move || {
+        let store = Arc::clone(&asked.store);
+        async move { store.ping().await.map_err(|error| vec![format!("store: {error}")]) }
+    };
+    let exposition = move || {
+        refresh(&metrics, &counted, &counters);
+        metrics.encode()
+    };
+    Ok(Some(ops::start(address, ops::Sources::new(ready, exposition))?))
+}
+
+/// Brings up to date what is counted elsewhere.
+fn refresh(metrics: &Metrics, shared: &Shared, counters: &Counters) {
+    let cache = shared.authenticator.cache_counts();
+    metrics.cache_hits.inc_by(cache.hits.saturating_sub(metrics.cache_hits.get()));
+    metrics.cache_misses.inc_by(cache.misses.saturating_sub(metrics.cache_misses.get()));
+    metrics.cache_entries.set(i64::try_from(cache.entries).unwrap_or(i64::MAX));
+    metrics.connections.inc_by(counters.accepted().saturating_sub(metrics.connections.get()));
+    metrics.connections_open.set(i64::try_from(counters.open()).unwrap_or(i64::MAX));
+    metrics.hash_queue.set(i64::try_from(shared.hashers.waiting()).unwrap_or(i64::MAX));
+}

@@ -1,0 +1,174 @@
+//! What a command on accounts needs: the configuration, its store, an operator at it, and the time.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anstream::AutoStream;
+use prometheus_client::metrics::counter::Counter;
+use serde_json::Value;
+
+use super::command::ConfigFile;
+use super::failure::{CONFIG, Failure, Result};
+use crate::account::admin::{Admin, Passwords};
+use crate::auth::Trust;
+use crate::clock::{Clock, Timestamp};
+use crate::config::settings::Store as StoreSettings;
+use crate::config::{self, Environment, Settings};
+use crate::identity::{Role, Scope};
+use crate::password::hash::Hasher;
+use crate::store::SharedStore;
+use crate::store::sqlite::SqliteStore;
+use crate::telemetry::audit::Audit;
+use crate::telemetry::sink::{Lines, Sink};
+use crate::token::claims::Expected;
+use crate::token::key::{Key, KeyRecord, KeySet};
+
+/// Where a configuration is looked for when none is named.
+const DEFAULT_FILES: [&str; 2] = ["vestibule.toml", "config/vestibule.toml"];
+
+/// Returns the file that is meant, and what it says.
+pub fn load(file: &ConfigFile) -> Result<(PathBuf, Settings)> {
+    let path = match &file.config {
+        Some(path) => path.clone(),
+        None => DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(no_file)?,
+    };
+    let settings = config::load(&path, &Environment::capture())?;
+    Ok((path, settings))
+}
+
+fn no_file() -> Failure {
+    let [first, second] = DEFAULT_FILES;
+    Failure::new(
+        CONFIG,
+        format!(
+            "no configuration: neither {first} nor {second} is here; name one with -c, or write one with \
+             `vestibule front URL --print-config > {first}`"
+        ),
+    )
+}
+
+/// An operator at the configured store.
+pub struct Context {
+    pub settings: Settings,
+    pub store: SharedStore,
+    pub admin: Admin,
+}
+
+impl Context {
+    pub fn now(&self) -> Timestamp {
+        Clock::system().now()
+    }
+
+    /// Returns how passwords are judged and hashed; the first hash is made here, so ask only when one is needed.
+    pub fn passwords(&self) -> Passwords {
+        Passwords { hasher: Hasher::new(self.settings.password.cost), rules: self.settings.password.rules }
+    }
+
+    /// Returns the scopes that `roles` grant together, each once, in order.
+    pub fn scopes_of(&self, roles: &[Role]) -> Vec<Scope> {
+        let granted = roles.iter().filter_map(|role| self.settings.auth.role_scopes.get(role)).flatten();
+        let mut scopes: Vec<Scope> = granted.cloned().collect();
+        scopes.sort();
+        scopes.dedup();
+        scopes
+    }
+
+    /// Returns the keys of the configuration and the store, and what tokens are held against.
+    pub async fn trust(&self) -> Result<Trust> {
+        let auth = &self.settings.auth;
+        let records = self.store.list_keys().await?;
+        let access = key_set(&self.settings, &records, auth.secrets.access.as_ref())?;
+        let refresh = auth.secrets.refresh.as_ref().or(auth.secrets.access.as_ref());
+        let refresh = key_set(&self.settings, &records, refresh)?;
+        let expected =
+            Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };
+        Ok(Trust { access, refresh, expected })
+    }
+}
+
+fn key_set(settings: &Settings, records: &[KeyRecord], secret: Option<&crate::secret::Secret<Vec<u8>>>) -> Result<KeySet> {
+    let auth = &settings.auth;
+    let wrong_key = |error| Failure::new(CONFIG, format!("signing keys: {error}"));
+    if let (true, Some(secret)) = (auth.algorithm.is_symmetric(), secret) {
+        let key = Key::from_secret(auth.algorithm, secret).map_err(wrong_key)?;
+        return Ok(KeySet::new(vec![key]).expect("one key is some"));
+    }
+    let signs = |record: &&KeyRecord| record.algorithm == auth.algorithm && record.retired_at.is_none();
+    let (signing, others): (Vec<_>, Vec<_>) = records.iter().partition(signs);
+    let sealing = auth.secrets.key_encryption.as_ref();
+    let keys = signing.into_iter().chain(others).map(|record| Key::open(record, sealing)).collect::<std::result::Result<Vec<_>, _>>();
+    KeySet::new(keys.map_err(wrong_key)?).ok_or_else(|| {
+        Failure::other("the store has no signing key yet; `vestibule serve` makes one at its first start, `vestibule key rotate` at once")
+    })
+}
+
+/// Opens the store that `settings` name.
+pub fn open_store(settings: &Settings) -> Result<SharedStore> {
+    match &settings.store {
+        StoreSettings::Sqlite { path } => Ok(Arc::new(SqliteStore::open(path)?)),
+    }
+}
+
+/// Runs `action` at the store of the configuration, and closes it.
+pub fn with_store<T>(file: &ConfigFile, action: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
+    let (_, settings) = load(file)?;
+    with_settings(settings, action)
+}
+
+/// Runs `action` at the store that `settings` name, and closes it.
+pub fn with_settings<T>(settings: Settings, action: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
+    let store = open_store(&settings)?;
+    let trail = Trail::open()?;
+    let context = Context { settings, admin: Admin::new(Arc::clone(&store), trail.audit()), store };
+    let result = block_on(async {
+        let result = action(&context).await;
+        context.store.close().await;
+        result
+    })?;
+    trail.close();
+    result
+}
+
+pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(future))
+}
+
+/// The audit trail of a command: stderr, unless a person watches it, who sees the command's own answer.
+struct Trail(Option<(Sink, Lines)>);
+
+impl Trail {
+    fn open() -> Result<Self> {
+        if io::stderr().is_terminal() {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(Sink::start(io::stderr(), Counter::default())?)))
+    }
+
+    fn audit(&self) -> Audit {
+        self.0.as_ref().map_or_else(Audit::default, |(_, lines)| Audit::new(lines.clone()))
+    }
+
+    fn close(self) {
+        if let Some((sink, _)) = self.0 {
+            sink.close(Duration::from_secs(5));
+        }
+    }
+}
+
+/// Returns stdout, which drops colours unless it is a terminal and `NO_COLOR` is not set.
+pub fn stdout() -> AutoStream<io::StdoutLock<'static>> {
+    anstream::stdout().lock()
+}
+
+/// Writes one JSON value on a line of its own.
+pub fn write_json(out: &mut impl io::Write, value: &Value) -> io::Result<()> {
+    writeln!(out, "{value}")
+}
+
+/// Returns how a file is shown in a message.
+pub fn shown(path: &Path) -> String {
+    super::table::printable(&path.display().to_string())
+}

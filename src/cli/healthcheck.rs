@@ -1,0 +1,170 @@
+//! `vestibule healthcheck`: one HTTP/1.1 request to the ops listener, without a runtime, within three seconds.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+use super::command::Healthcheck;
+use super::context::load;
+use super::failure::{Failure, Result, USAGE};
+use crate::clock::Clock;
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub fn run(arguments: &Healthcheck) -> Result<()> {
+    let question = match &arguments.url {
+        Some(url) => Question::parse(url)?,
+        None => {
+            let (_, settings) = load(&arguments.file)?;
+            let listen = settings.server.ops_listen.ok_or_else(|| {
+                Failure::usage("server.ops_listen is empty, so nobody can be asked; set it, or give --url")
+            })?;
+            let path = if arguments.ready { "/readyz" } else { "/healthz" };
+            Question { authority: reachable(listen).to_string(), path: path.to_owned() }
+        }
+    };
+    match question.ask() {
+        Ok(200..=299) => Ok(()),
+        Ok(status) => Err(Failure::other(format!("{} answers {status}", question.url()))),
+        Err(error) => Err(Failure::other(format!("{}: {error}", question.url()))),
+    }
+}
+
+/// Returns where a listener of this machine can be reached: one on every address, on the loopback.
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// Who is asked for what.
+#[derive(Debug, PartialEq, Eq)]
+struct Question {
+    /// Host and port.
+    authority: String,
+    path: String,
+}
+
+impl Question {
+    fn parse(url: &str) -> Result<Self> {
+        let wrong = || Failure::new(USAGE, format!("`{}` is not an http:// URL", url.escape_debug()));
+        let uri: http::Uri = url.parse().map_err(|_| wrong())?;
+        let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
+        if authority.as_str().contains('@') {
+            return Err(wrong());
+        }
+        let authority = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
+        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        Ok(Self { authority, path })
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}{}", self.authority, self.path)
+    }
+
+    /// Returns the status of the answer.
+    fn ask(&self) -> io::Result<u16> {
+        let deadline = Clock::monotonic() + PATIENCE;
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer within 3 seconds");
+        let left = || Some(deadline.saturating_duration_since(Clock::monotonic())).filter(|left| !left.is_zero()).ok_or_else(late);
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        for address in self.authority.to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, left()?) {
+                Ok(stream) => {
+                    stream.set_write_timeout(Some(left()?))?;
+                    stream.set_read_timeout(Some(left()?))?;
+                    return self.ask_on(stream).map_err(|error| match error.kind() {
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => late(),
+                        _ => error,
+                    });
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn ask_on(&self, mut stream: TcpStream) -> io::Result<u16> {
+        let Self { authority, path } = self;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+        // A status line is short; whoever sends more is not our ops listener.
+        let mut line = Vec::new();
+        BufReader::new(stream.take(256)).read_until(b'\n', &mut line)?;
+        status(&line).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP/1.1"))
+    }
+}
+
+/// Returns the status that a status line (RFC 9112 section 4) carries.
+fn status(line: &[u8]) -> Option<u16> {
+    let rest = line.strip_prefix(b"HTTP/1.1 ").or_else(|| line.strip_prefix(b"HTTP/1.0 "))?;
+    let digits = rest.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// Returns the address of a server that answers one request so.
+    fn answering(answer: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+            assert_eq!(head.next().unwrap().unwrap(), "GET /healthz HTTP/1.1");
+            while !head.next().unwrap().unwrap().is_empty() {}
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        address
+    }
+
+    fn check(address: SocketAddr) -> Result<()> {
+        run(&Healthcheck {
+            file: super::super::command::ConfigFile::default(),
+            url: Some(format!("http://{address}/healthz")),
+            ready: false,
+        })
+    }
+
+    #[test]
+    fn a_200_is_well_and_a_503_is_not() {
+        assert_eq!(check(answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")), Ok(()));
+        let sick = check(answering("HTTP/1.1 503 Service Unavailable\r\n\r\n")).unwrap_err();
+        assert_eq!(sick.code, 1);
+        assert!(sick.message.ends_with("/healthz answers 503"), "{}", sick.message);
+    }
+
+    #[test]
+    fn whoever_does_not_speak_http_is_not_well() {
+        assert_eq!(check(answering("SSH-2.0-OpenSSH_9.2\r\n")).unwrap_err().code, 1);
+    }
+
+    #[test]
+    fn nobody_there_is_not_well() {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert_eq!(check(address).unwrap_err().code, 1);
+    }
+
+    #[test]
+    fn a_url_that_is_not_http_is_a_wrong_command_line() {
+        for url in ["https://127.0.0.1:1/", "127.0.0.1:1", "http://", "http://u:p@h/"] {
+            assert_eq!(Question::parse(url).unwrap_err().code, 64, "{url}");
+        }
+        let question = Question::parse("http://localhost/readyz?x").unwrap();
+        assert_eq!((question.authority.as_str(), question.path.as_str()), ("localhost:80", "/readyz?x"));
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_asked_on_the_loopback() {
+        assert_eq!(reachable("0.0.0.0:9901".parse().unwrap()), "127.0.0.1:9901".parse().unwrap());
+        assert_eq!(reachable("[::]:9901".parse().unwrap()), "[::1]:9901".parse().unwrap());
+        assert_eq!(reachable("192.0.2.1:1".parse().unwrap()), "192.0.2.1:1".parse().unwrap());
+    }
+}

@@ -1,0 +1,103 @@
+//! The files we ship say what the program does.
+
+use std::path::Path;
+
+use super::super::document::Document;
+use super::super::{Settings, load, read_document};
+use super::{Environment, ROUTE, environment};
+use crate::config::settings::{Upstream, UpstreamId};
+
+const DEFAULTS: &str = include_str!("../../../config/vestibule.toml");
+const GUIDE: &str = include_str!("../../../config/README.md");
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+#[test]
+fn the_file_of_defaults_says_what_the_defaults_are() {
+    let settings =
+        load(&folder().join("vestibule.toml"), &Environment::default()).unwrap_or_else(|problems| panic!("{problems}"));
+    let of_route = super::parse(
+        "a.toml",
+        &ROUTE
+            .replace("http://127.0.0.1:3000", "app")
+            .replace("[[route]]", "[upstream.app]\nservers = [\"http://127.0.0.1:3000\"]\n[[route]]"),
+        &Environment::default(),
+    );
+    let bare = of_route.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(settings.routes, bare.routes);
+    assert_eq!(settings.routes[0].upstream, UpstreamId(0));
+    let servers = settings.upstreams[0].servers.clone();
+    assert_eq!(settings.upstreams, [Upstream { servers, ..Upstream::named("app") }]);
+    assert_eq!(Settings { routes: Vec::new(), upstreams: Vec::new(), ..settings }, Settings::default());
+}
+
+/// Returns the file of defaults with its examples switched on: `# key = value` and `# [section]` without the `#`.
+fn with_examples() -> String {
+    let is_example = |line: &str| {
+        line.starts_with("# [")
+            || line.strip_prefix("# ").is_some_and(|rest| {
+                rest.split_once(" = ")
+                    .is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+            })
+    };
+    DEFAULTS
+        .lines()
+        .map(|line| if is_example(line) { format!("{}\n", &line[2..]) } else { format!("{line}\n") })
+        .collect()
+}
+
+#[test]
+fn the_file_of_defaults_names_every_key_and_none_that_does_not_exist() {
+    let text = with_examples();
+    let none = Environment::default();
+    let document = Document::new("vestibule.toml", &text, &none);
+    read_document(&document);
+    let asked = document.asked();
+    assert!(asked.len() > 80, "the reader asks for {} keys", asked.len());
+    for path in &asked {
+        let key = path.rsplit('.').next().expect("a path has a last part");
+        let named = text.lines().any(|line| {
+            line.starts_with(&format!("{key} = "))
+                || line.starts_with('[')
+                    && line.trim_start_matches('[').starts_with(path.split("[1]").next().unwrap_or(path))
+        });
+        assert!(named, "{path}");
+    }
+    let unknown =
+        document.into_problems().into_iter().filter(|problem| problem.found.contains("unknown")).collect::<Vec<_>>();
+    assert_eq!(unknown, []);
+}
+
+#[test]
+fn the_guide_explains_every_key() {
+    let none = Environment::default();
+    let text = with_examples();
+    let document = Document::new("vestibule.toml", &text, &none);
+    read_document(&document);
+    for path in document.asked().iter().filter(|path| path.contains('.') && !path.starts_with("auth.role_scopes.")) {
+        let key = path.rsplit('.').next().expect("a path has a last part").trim_end_matches("[1]");
+        assert!(GUIDE.contains(&format!("`{key}`")), "{path}");
+    }
+}
+
+#[test]
+fn every_example_is_a_right_configuration_without_a_warning() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let variables = environment(&[("AUTH_SECRET", secret), ("VESTIBULE_KEY_SECRET", secret)]);
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let settings = load(&path, &variables).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(settings.warnings, Vec::<String>::new(), "{}", path.display());
+        count += 1;
+    }
+    assert!(count >= 5, "only {count} examples");
+}
+
+#[test]
+fn hello_fits_ten_lines() {
+    let text = std::fs::read_to_string(folder().join("examples/hello.toml")).unwrap();
+    assert!(text.lines().count() <= 10);
+}

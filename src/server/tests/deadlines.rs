@@ -1,0 +1,98 @@
+//! Each deadline, with small limits; the tests wait for the connection to close, which the deadline alone can bring about.
+
+use super::*;
+
+fn hasty() -> Settings {
+    Settings { header_timeout: Duration::from_millis(700), idle_timeout: Duration::from_millis(900), ..settings() }
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_let_go_without_a_word() {
+    let (server, _) = start(hasty());
+    assert_eq!(talk(&server, b"").await, "");
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_answered_408() {
+    let (server, _) = start(hasty());
+    assert_eq!(statuses(&talk(&server, b"GET / HTTP/1.1\r\nhost: a").await), ["408"]);
+    let answers = talk(&server, format!("{}GET /", get("/a")).as_bytes()).await;
+    assert_eq!(statuses(&answers), ["200", "408"], "{answers}");
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_is_answered_408_although_bytes_keep_coming() {
+    let (server, _) = start(hasty());
+    let (mut reader, mut writer) = connect(&server).await.into_split();
+    let trickle = async move {
+        while writer.write_all(b"GET / HTTP/1.1\r\nx: y").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let mut answers = Vec::new();
+    let read = async { while reader.read_buf(&mut answers).await.is_ok_and(|read| read > 0) {} };
+    soon(async { tokio::join!(trickle, read) }).await;
+    assert!(answers.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answers));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_answer() {
+    let (server, _) = start(hasty());
+    assert_eq!(statuses(&talk(&server, get("/a").as_bytes()).await), ["200"]);
+}
+
+#[tokio::test]
+async fn a_request_in_flight_may_take_longer_than_the_idle_timeout() {
+    let (server, signals) = start(hasty());
+    let mut stream = connect(&server).await;
+    stream.write_all(get("/wait").as_bytes()).await.unwrap();
+    // An idle connection that came later has gone before the answer is allowed.
+    soon(signals.entered.notified()).await;
+    talk(&server, get("/a").as_bytes()).await;
+    talk(&server, get("/a").as_bytes()).await;
+    signals.release.notify_one();
+    assert_eq!(statuses(&read_to_end(&mut stream).await), ["200"]);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let (server, _) = start(hasty());
+    let mut stream = connect(&server).await;
+    stream.write_all(get("/large").as_bytes()).await.unwrap();
+    soon(async {
+        while server.counters().accepted() == 0 || server.counters().open() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stalled_tls_handshake_ends_and_blocks_nobody() {
+    let (server, _) = start(Settings { tls: Some(protocols::tls_config()), ..hasty() });
+    let mut stalled = connect(&server).await;
+    let mut garbage = connect(&server).await;
+    garbage.write_all(b"this is no handshake at all, not even a bit of one").await.unwrap();
+    let client = protocols::tls_client(&server, &[b"http/1.1"]).await;
+    drop(client);
+    let mut nothing = Vec::new();
+    soon(stalled.read_to_end(&mut nothing)).await.unwrap();
+    assert!(nothing.is_empty());
+    soon(async {
+        while server.counters().failed_handshakes() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_http2_connection_without_streams_gets_a_goaway_and_is_closed() {
+    let (server, _) = start(hasty());
+    let (mut sender, connection) = protocols::http2_client(connect(&server).await).await;
+    let driving = tokio::spawn(connection);
+    let answer = soon(sender.send_request(protocols::request("/a"))).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    drop(answer);
+    soon(driving).await.unwrap().unwrap();
+}

@@ -1,0 +1,168 @@
+//! The server over real sockets, with a handler that echoes. Clients write raw bytes, so that what they send is exact.
+
+mod deadlines;
+mod drain;
+mod framing;
+mod ops;
+mod protocols;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::{ConnectionInfo, Handler, Server, Settings, Unreadable};
+use crate::http::body::Body;
+
+/// Longer than anything here takes; a test that gets this far has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Clone, Default)]
+struct Signals {
+    /// A request to `/wait` has reached the handler.
+    entered: Arc<Notify>,
+    /// Lets a request to `/wait` go on.
+    release: Arc<Notify>,
+}
+
+struct Echo(Signals);
+
+type Answer = Response<Body<Full<Bytes>>>;
+
+impl Handler for Echo {
+    type Stream = Full<Bytes>;
+
+    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Request<Incoming>) -> Answer {
+        match request.uri().path() {
+            "/panic" => panic!("as asked"),
+            "/ignore" => text("ignored"),
+            "/about" => text(format!("tls={} sni={:?} {:?}", connection.is_tls, connection.sni, request.version())),
+            "/large" => text(vec![b'x'; 32 * 1024 * 1024]),
+            "/wait" => {
+                self.0.entered.notify_one();
+                self.0.release.notified().await;
+                text("waited")
+            }
+            "/decline" => {
+                self.0.entered.notify_one();
+                self.0.release.notified().await;
+                text("declined")
+            }
+            "/upgrade" => upgrade(request),
+            _ => {
+                let path = request.uri().path().to_owned();
+                match request.into_body().collect().await {
+                    Ok(body) => text([path.as_bytes(), b":", &body.to_bytes()].concat()),
+                    Err(_) => status(StatusCode::BAD_REQUEST),
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, _connection: &ConnectionInfo, reason: &Unreadable) -> Answer {
+        reason.problem().into_response().map(Body::from)
+    }
+}
+
+/// Speaks the other protocol: sends back what comes.
+fn upgrade(request: Request<Incoming>) -> Answer {
+    tokio::task::spawn_local(async move {
+        let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
+        let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+        let _ = tokio::io::copy(&mut reader, &mut writer).await;
+    });
+    let mut answer = status(StatusCode::SWITCHING_PROTOCOLS);
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    answer.headers_mut().insert(UPGRADE, HeaderValue::from_static("echo"));
+    answer
+}
+
+fn text(text: impl Into<Bytes>) -> Answer {
+    Response::new(Body::from(text.into()))
+}
+
+fn status(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = status;
+    answer
+}
+
+fn settings() -> Settings {
+    Settings {
+        name: "test",
+        listeners: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        workers: 1,
+        tls: None,
+        header_size: 16 * 1024,
+        header_timeout: Duration::from_secs(10),
+        idle_timeout: Duration::from_secs(10),
+        connections: 100,
+        h2_stream_window: 64 * 1024,
+        h2_connection_window: 128 * 1024,
+    }
+}
+
+fn start(settings: Settings) -> (Server, Signals) {
+    let signals = Signals::default();
+    let handlers = signals.clone();
+    let server = Server::start(settings, move || Echo(handlers.clone())).expect("a port is free");
+    (server, signals)
+}
+
+async fn connect(server: &Server) -> TcpStream {
+    TcpStream::connect(server.local_addrs()[0]).await.expect("the server listens")
+}
+
+/// Waits for `future`, which must not take long.
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.expect("this should not take so long")
+}
+
+/// Returns all that comes until the server closes.
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    soon(stream.read_to_end(&mut all)).await.expect("closed without a reset");
+    String::from_utf8(all).expect("answers are text")
+}
+
+/// Returns what comes until it contains `end`.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut all = Vec::new();
+    while !String::from_utf8_lossy(&all).contains(end) {
+        let read = soon(stream.read_buf(&mut all)).await.expect("the connection holds");
+        assert!(read > 0, "closed before {end:?}: {}", String::from_utf8_lossy(&all));
+    }
+    String::from_utf8(all).expect("answers are text")
+}
+
+/// Returns everything the server says to `bytes` until it closes.
+async fn talk(server: &Server, bytes: &[u8]) -> String {
+    let mut stream = connect(server).await;
+    stream.write_all(bytes).await.expect("the server reads");
+    read_to_end(&mut stream).await
+}
+
+/// Returns the status codes in the order they came.
+fn statuses(answers: &str) -> Vec<&str> {
+    let starts = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]);
+    // An answer's text may speak of HTTP/1.1 as well.
+    starts.filter(|code| code.parse::<u16>().is_ok()).collect()
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: a.test\r\n\r\n")
+}
+
+fn last_get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n")
+}
