@@ -25,7 +25,7 @@ use crate::token::refresh::RefreshPolicy;
 
 pub(crate) const ISSUER: &str = "https://gate.example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
-pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 
 pub(crate) struct World {
     pub accounts: Arc<Accounts>,

@@ -13,8 +13,8 @@ use crate::store::{UserChange, UserKey};
 
 const HOME: &str = "192.0.2.1";
 
-fn rate(count: u32) -> Option<Rate> {
-    Some(Rate { count, per: MINUTE })
+const fn rate(count: u32) -> Rate {
+    Rate { count, per: MINUTE }
 }
 
 fn principal(world: &World, token: &Secret<String>) -> Principal {
@@ -28,7 +28,7 @@ async fn wrong(world: &World, name: &str, ip: &str) -> AccountError {
 #[tokio::test]
 async fn every_alias_of_an_account_shares_one_limit() {
     let world = World::new();
-    world.change_settings(|settings| settings.rates.login = rate(4));
+    world.change_settings(|settings| settings.rates.login = Some(rate(4)));
     let mut ada = registering("Ada@Example.com");
     ada.username = Some("Ada".into());
     world.accounts.register(ada, &context(HOME)).await.unwrap();
@@ -45,7 +45,7 @@ async fn every_alias_of_an_account_shares_one_limit() {
 #[tokio::test]
 async fn an_account_that_does_not_exist_reaches_its_limit_like_one_that_does() {
     let world = World::new();
-    world.change_settings(|settings| settings.rates.login = rate(3));
+    world.change_settings(|settings| settings.rates.login = Some(rate(3)));
     world.accounts.register(registering("ada@example.com"), &context("198.51.100.7")).await.unwrap();
     let mut answers = Vec::new();
     for name in ["ada@example.com", "nobody@example.com", "nobody", "no such name!"] {
@@ -64,7 +64,7 @@ async fn an_account_that_does_not_exist_reaches_its_limit_like_one_that_does() {
 async fn strangers_can_not_lock_an_account_out_of_a_network_it_signs_in_from() {
     let world = World::new();
     world.change_settings(|settings| {
-        settings.rates = Rates { login_account: rate(3), ..Rates::default() };
+        settings.rates = Rates { login_account: Some(rate(3)), ..Rates::default() };
     });
     world.accounts.register(registering("ada@example.com"), &context(HOME)).await.unwrap();
     for host in 1..=3 {
@@ -81,7 +81,7 @@ async fn strangers_can_not_lock_an_account_out_of_a_network_it_signs_in_from() {
 async fn a_restart_forgets_no_network_that_has_a_live_session() {
     let world = World::new();
     world.change_settings(|settings| {
-        settings.rates = Rates { login_account: rate(1), ..Rates::default() };
+        settings.rates = Rates { login_account: Some(rate(1)), ..Rates::default() };
     });
     world.accounts.register(registering("ada@example.com"), &context(HOME)).await.unwrap();
     let restarted = restarted(&world);
@@ -108,7 +108,7 @@ fn restarted(world: &World) -> Accounts {
 #[tokio::test]
 async fn right_passwords_cost_no_attempts_and_parallel_guesses_cost_one_each() {
     let world = World::new();
-    world.change_settings(|settings| settings.rates = Rates { login: rate(5), ..Rates::default() });
+    world.change_settings(|settings| settings.rates = Rates { login: Some(rate(5)), ..Rates::default() });
     world.accounts.register(registering("ada@example.com"), &context(HOME)).await.unwrap();
     for _ in 0..8 {
         world.accounts.login(login("ada@example.com", PASSWORD), &context(HOME)).await.unwrap();
@@ -124,7 +124,7 @@ async fn right_passwords_cost_no_attempts_and_parallel_guesses_cost_one_each() {
 #[tokio::test]
 async fn registrations_are_counted_per_network() {
     let world = World::new();
-    world.change_settings(|settings| settings.rates.register = rate(1));
+    world.change_settings(|settings| settings.rates.register = Some(rate(1)));
     world.accounts.register(registering("a@example.com"), &context(HOME)).await.unwrap();
     let second = world.accounts.register(registering("b@example.com"), &context(HOME)).await;
     assert!(matches!(second, Err(AccountError::Limited { .. })));

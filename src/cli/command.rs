@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use accounts::{
-    AddUser, DeleteUser, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword, PasswordArgs, PersonArgs, RevokeSessions, SessionCommand,
-    SetUser, ShowUser, TokenCommand, UserCommand, Who,
+    AddUser, DeleteUser, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword, PasswordArgs,
+    PersonArgs, RevokeSessions, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
 };
 
 const STYLES: Styles = Styles::styled()

@@ -82,13 +82,16 @@ impl Context {
         let access = key_set(&self.settings, &records, auth.secrets.access.as_ref())?;
         let refresh = auth.secrets.refresh.as_ref().or(auth.secrets.access.as_ref());
         let refresh = key_set(&self.settings, &records, refresh)?;
-        let expected =
-            Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };
+        let expected = Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };
         Ok(Trust { access, refresh, expected })
     }
 }
 
-fn key_set(settings: &Settings, records: &[KeyRecord], secret: Option<&crate::secret::Secret<Vec<u8>>>) -> Result<KeySet> {
+fn key_set(
+    settings: &Settings,
+    records: &[KeyRecord],
+    secret: Option<&crate::secret::Secret<Vec<u8>>>,
+) -> Result<KeySet> {
     let auth = &settings.auth;
     let wrong_key = |error| Failure::new(CONFIG, format!("signing keys: {error}"));
     if let (true, Some(secret)) = (auth.algorithm.is_symmetric(), secret) {
@@ -98,7 +101,11 @@ fn key_set(settings: &Settings, records: &[KeyRecord], secret: Option<&crate::se
     let signs = |record: &&KeyRecord| record.algorithm == auth.algorithm && record.retired_at.is_none();
     let (signing, others): (Vec<_>, Vec<_>) = records.iter().partition(signs);
     let sealing = auth.secrets.key_encryption.as_ref();
-    let keys = signing.into_iter().chain(others).map(|record| Key::open(record, sealing)).collect::<std::result::Result<Vec<_>, _>>();
+    let keys = signing
+        .into_iter()
+        .chain(others)
+        .map(|record| Key::open(record, sealing))
+        .collect::<std::result::Result<Vec<_>, _>>();
     KeySet::new(keys.map_err(wrong_key)?).ok_or_else(|| {
         Failure::other("the store has no signing key yet; `vestibule serve` makes one at its first start, `vestibule key rotate` at once")
     })

@@ -158,7 +158,11 @@ mod tests {
         let text = welcomed();
         let lines: Vec<_> = text.lines().map(str::trim).filter(|line| line.starts_with("curl ")).collect();
         assert_eq!(lines.len(), 3);
-        assert!(lines[2].contains(r#"-d '{"email":"admin@example.com","password":"k7mq-x2fp-9wtz-hd4c"}'"#), "{}", lines[2]);
+        assert!(
+            lines[2].contains(r#"-d '{"email":"admin@example.com","password":"k7mq-x2fp-9wtz-hd4c"}'"#),
+            "{}",
+            lines[2]
+        );
         assert!(lines[2].contains("-H 'X-User-Roles: root'"));
     }
 

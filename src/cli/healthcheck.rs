@@ -69,7 +69,9 @@ impl Question {
     fn ask(&self) -> io::Result<u16> {
         let deadline = Clock::monotonic() + PATIENCE;
         let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer within 3 seconds");
-        let left = || Some(deadline.saturating_duration_since(Clock::monotonic())).filter(|left| !left.is_zero()).ok_or_else(late);
+        let left = || {
+            Some(deadline.saturating_duration_since(Clock::monotonic())).filter(|left| !left.is_zero()).ok_or_else(late)
+        };
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for address in self.authority.to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, left()?) {

@@ -32,7 +32,14 @@ fn list(arguments: &Listing) -> Result<()> {
             let sealed = if key.sealed { "yes" } else { "no" };
             let retired = key.retired_at.map(view::moment).unwrap_or_default();
             let created = view::moment(key.created_at);
-            table.push([key.kid.clone(), key.algorithm.name().to_owned(), state(key, algorithm).to_owned(), sealed.to_owned(), created, retired]);
+            table.push([
+                key.kid.clone(),
+                key.algorithm.name().to_owned(),
+                state(key, algorithm).to_owned(),
+                sealed.to_owned(),
+                created,
+                retired,
+            ]);
         }
         table.write(&mut out)?;
         if algorithm.is_symmetric() {

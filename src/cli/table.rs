@@ -52,11 +52,16 @@ pub fn write_pairs(out: &mut impl Write, pairs: &[(&str, String)]) -> io::Result
 
 /// Returns `text` with control and direction characters escaped.
 pub fn printable(text: &str) -> String {
-    let is_tricky = |letter: char| letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_tricky = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if !text.chars().any(is_tricky) {
         return text.to_owned();
     }
-    text.chars().flat_map(|letter| if is_tricky(letter) { letter.escape_default().collect() } else { vec![letter] }).collect()
+    text.chars()
+        .flat_map(|letter| if is_tricky(letter) { letter.escape_default().collect() } else { vec![letter] })
+        .collect()
 }
 
 #[cfg(test)]
@@ -81,6 +86,9 @@ mod tests {
     fn no_cell_forges_a_row_or_moves_the_cursor() {
         let text = written(&[["a\nroot  admin  0", "\u{1b}[2J\u{9b}1A", "\u{202e}x"]]);
         assert_eq!(text.lines().count(), 2);
-        assert!(!text.chars().any(|letter| letter != '\n' && (letter.is_control() || letter == '\u{202e}')), "{text:?}");
+        assert!(
+            !text.chars().any(|letter| letter != '\n' && (letter.is_control() || letter == '\u{202e}')),
+            "{text:?}"
+        );
     }
 }

@@ -29,8 +29,7 @@ fn add(arguments: AddUser) -> Result<()> {
     with_store(&file, async |context| {
         let called = profile.email.as_deref().or(profile.username.as_deref()).unwrap_or_default().to_owned();
         let password = (!no_password).then(|| password::read_new(password, &printable(&called))).transpose()?;
-        let user =
-            context.admin.add_user(profile, password.as_ref(), &context.passwords(), context.now()).await?;
+        let user = context.admin.add_user(profile, password.as_ref(), &context.passwords(), context.now()).await?;
         if json {
             return Ok(write_json(&mut stdout(), &view::user(&user))?);
         }

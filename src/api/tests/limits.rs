@@ -26,7 +26,7 @@ async fn past_the_limit_everybody_gets_the_same_429_with_retry_after() {
         }
         last.push(client.login(name, PASSWORD).await);
     }
-    assert_eq!(last[0].verdict(), (429, "rate_limited".to_owned()));
+    assert_eq!(last[0].verdict(), (429, "too_many_requests".to_owned()));
     assert_eq!(last[0].header("retry-after"), "30");
     assert_eq!((&last[0].headers, &last[0].text), (&last[1].headers, &last[1].text));
     client.world.clock.advance(MINUTE / 2);

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::{Client, signed, user_id};
 use crate::account::Registration;
-use crate::account::fixture::PASSWORD;
+use crate::account::fixture::{MINUTE, PASSWORD};
 use crate::store::UserChange;
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn leaving_by_refresh_token_needs_no_live_access_token_and_succeeds_twice(
     let client = Client::new();
     let ada = client.register("ada@example.com").await;
     let body = json!({"refresh_token": ada.refresh});
-    client.world.clock.advance(std::time::Duration::from_secs(3600));
+    client.world.clock.advance(60 * MINUTE);
     for _ in 0..2 {
         let answer = client.ask("POST", "/auth/logout", Some(&ada.access), Some(body.clone())).await;
         assert_eq!(answer.status, 204, "{}", answer.text);

@@ -254,8 +254,11 @@ fn parse_span(text: &str) -> Result<Duration, String> {
         "d" => 24 * 60 * 60,
         _ => 0,
     };
-    let seconds = digits.parse::<u64>().unwrap_or(0).checked_mul(unit).filter(|&seconds| (1..=LONGEST_SPAN).contains(&seconds));
-    seconds.map(Duration::from_secs).ok_or_else(|| "expected a number and s, m, h or d, such as 15m, up to 3650d".to_owned())
+    let seconds =
+        digits.parse::<u64>().unwrap_or(0).checked_mul(unit).filter(|&seconds| (1..=LONGEST_SPAN).contains(&seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected a number and s, m, h or d, such as 15m, up to 3650d".to_owned())
 }
 
 const LONGEST_SPAN: u64 = 3650 * 24 * 60 * 60;

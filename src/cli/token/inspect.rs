@@ -116,7 +116,9 @@ fn refused(error: TokenError, trust: &Trust, decoded: &Decoded) -> Verdict {
     let expected = &trust.expected;
     let why = match error {
         TokenError::WrongIssuer => format!("{error}: {} instead of {:?} (auth.issuer)", claim("iss"), expected.issuer),
-        TokenError::WrongAudience => format!("{error}: {} instead of {:?} (auth.audience)", claim("aud"), expected.audience),
+        TokenError::WrongAudience => {
+            format!("{error}: {} instead of {:?} (auth.audience)", claim("aud"), expected.audience)
+        }
         TokenError::UnknownKey => format!("{error}; `vestibule key list` shows those that are"),
         TokenError::Malformed
         | TokenError::BadSignature
