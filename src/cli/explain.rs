@@ -12,11 +12,11 @@ pub fn run(arguments: &Explain) -> Result<()> {
     let (_, settings) = load(&arguments.file)?;
     let url = whole_url(&arguments.url, &settings);
     let Some(who) = &arguments.as_user else {
-        return Ok(writeln!(stdout(), "{}", app::explain(&settings, &arguments.method, &url, None))?);
+        return Ok(writeln!(stdout(), "{}", app::explain(&settings, &arguments.method, &url, None)?)?);
     };
     with_settings(settings, async |context| {
         let user = context.admin.find_user(who).await?;
-        let explanation = app::explain(&context.settings, &arguments.method, &url, Some(&user));
+        let explanation = app::explain(&context.settings, &arguments.method, &url, Some(&user))?;
         Ok(writeln!(stdout(), "{explanation}")?)
     })
 }

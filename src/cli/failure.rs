@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 
 use crate::account::admin::AdminError;
-use crate::app::StartError;
+use crate::app::{ExplainError, StartError};
 use crate::config::Problems;
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
@@ -51,6 +51,12 @@ impl From<Problems> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         Self::new(UNAVAILABLE, error)
+    }
+}
+
+impl From<ExplainError> for Failure {
+    fn from(error: ExplainError) -> Self {
+        Self::usage(error)
     }
 }
 
