@@ -5,13 +5,12 @@ use std::io::Write as _;
 use super::command::Check;
 use super::context::{load, shown, stdout};
 use super::failure::{CONFIG, Failure, Result};
+use super::serve::report_warnings;
 use crate::app;
 
 pub fn run(arguments: &Check) -> Result<()> {
     let (path, settings) = load(&arguments.file)?;
-    for warning in &settings.warnings {
-        anstream::eprintln!("warning: {warning}");
-    }
+    report_warnings(&settings);
     let problems = if arguments.deep { app::check_deep(&settings) } else { Vec::new() };
     if !problems.is_empty() {
         let list: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();

@@ -115,9 +115,9 @@ pub struct Front {
     /// A path that only signed-in people may see; repeatable
     #[arg(long, value_name = "PATH")]
     pub protect: Vec<String>,
-    /// Where to listen
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
-    pub listen: SocketAddr,
+    /// Where to listen [default: 0.0.0.0:8443]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
     /// Print the configuration file that says the same, and exit
     #[arg(long)]
     pub print_config: bool,

@@ -13,7 +13,6 @@ use super::command::Demo;
 use super::context::{stdout, with_settings};
 use super::failure::{Failure, Result};
 use super::healthcheck::reachable;
-use super::serve::start_log;
 use crate::account::admin::Profile;
 use crate::app;
 use crate::config::{self, Environment, Settings};
@@ -31,7 +30,6 @@ pub fn run(arguments: &Demo) -> Result<()> {
     let settings = config::parse("demo", &configuration(listen, &url, app, folder.path()), &Environment::default())?;
     let password = one_time_password();
     add_admin(settings.clone(), &password)?;
-    start_log(&settings.log)?;
     let mut shown = Ok(());
     app::serve(settings, None, |_| shown = welcome(&mut stdout(), &url, password.expose()))?;
     shown?;

@@ -7,14 +7,13 @@ use std::io::{self, Read as _, Write as _};
 use serde_json::json;
 
 use super::command::{InspectToken, IssueToken, TokenCommand};
-use super::context::{Context, stdout, with_store, write_json};
+use super::context::{stdout, with_store, write_json};
 use super::failure::{Failure, OTHER, Result};
 use super::table::write_pairs;
 use super::view;
 use crate::account::admin::Issue;
 use crate::clock::Timestamp;
 use crate::identity::Scope;
-use crate::token::key::Key;
 use inspect::{Decoded, Verdict};
 
 pub fn run(command: TokenCommand) -> Result<()> {
@@ -84,7 +83,6 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
 fn issue(arguments: &IssueToken) -> Result<()> {
     with_store(&arguments.file, async |context| {
         let user = context.admin.find_user(&arguments.who).await?;
-        ensure_key(context).await?;
         let trust = context.trust().await?;
         let auth = &context.settings.auth;
         let issue = Issue {
@@ -114,21 +112,6 @@ fn issue(arguments: &IssueToken) -> Result<()> {
         }
         Ok(())
     })
-}
-
-/// Makes the first signing key of a store that no gateway has used yet, as the gateway would at its start.
-async fn ensure_key(context: &Context) -> Result<()> {
-    let auth = &context.settings.auth;
-    if auth.algorithm.is_symmetric() {
-        return Ok(());
-    }
-    let keys = context.store.list_keys().await?;
-    if keys.iter().any(|key| key.algorithm == auth.algorithm && key.retired_at.is_none()) {
-        return Ok(());
-    }
-    let key = Key::generate(auth.algorithm, auth.secrets.key_encryption.as_ref(), context.now());
-    context.store.ensure_key(key.map_err(Failure::other)?).await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Context;
 use crate::auth::Trust;
+use crate::cli::context::Context;
 use crate::cli::failure::Result;
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
