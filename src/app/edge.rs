@@ -6,16 +6,17 @@ use http::HeaderName;
 
 use crate::auth::bearer::BearerSettings;
 use crate::config::settings::{self as config, Settings};
+use crate::gateway::Rules;
 use crate::gateway::limits::{RequestLimits, RouteLimit};
 use crate::gateway::rules::{Forwarding, IdentityHeaders, ViaValues};
-use crate::gateway::Rules;
 use crate::http::header::IdentityFilter;
 use crate::route::table::Table;
 use crate::upstream::{Address, Balance, Patience, Scheme, Upstream};
 
 /// Returns the rules that `settings` describe.
 pub fn rules(settings: &Settings) -> Rules {
-    let upstreams: Vec<Arc<Upstream>> = settings.upstreams.iter().map(|given| Arc::new(upstream(given, settings))).collect();
+    let upstreams: Vec<Arc<Upstream>> =
+        settings.upstreams.iter().map(|given| Arc::new(upstream(given, settings))).collect();
     let routes = settings.routes.iter().map(|route| {
         let upstream = Arc::clone(&upstreams[route.upstream.index()]);
         let limit = route.rate_limit.map(|rate| Arc::new(RouteLimit::new(rate)));
@@ -26,7 +27,7 @@ pub fn rules(settings: &Settings) -> Rules {
     Rules {
         routes: Table::build(routes.collect()).expect("the configuration was checked for duplicates"),
         bearer: bearer(settings),
-        filter: IdentityFilter::new(&names, &settings.identity.allow_headers),
+        filter: Arc::new(IdentityFilter::new(&names, &settings.identity.allow_headers)),
         identity,
         pass_authorization: settings.identity.pass_authorization,
         trusted_proxies: settings.server.trusted_proxies.clone(),

@@ -156,8 +156,12 @@ fn reason(mismatch: Mismatch, settings: &Settings) -> String {
         Mismatch::OtherHost => "another host".to_owned(),
         Mismatch::OtherPath => "another path".to_owned(),
         Mismatch::OtherMethod => "another method".to_owned(),
-        Mismatch::Ambiguous => "matches, but an upstream may read the path as one that another rule protects".to_owned(),
-        Mismatch::Outranked { by } => format!("matches, but {} is more specific", edge::route_name(&settings.routes[by])),
+        Mismatch::Ambiguous => {
+            "matches, but an upstream may read the path as one that another rule protects".to_owned()
+        }
+        Mismatch::Outranked { by } => {
+            format!("matches, but {} is more specific", edge::route_name(&settings.routes[by]))
+        }
     }
 }
 

@@ -23,8 +23,7 @@ pub enum KeysError {
 /// Returns what tokens are signed with and held against; an asymmetric key that the store lacks is made and kept there first.
 pub async fn load_trust(settings: &Settings, store: &SharedStore, now: Timestamp) -> Result<Trust, KeysError> {
     let auth = &settings.auth;
-    let expected =
-        Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };
+    let expected = Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };
     if let Some(secret) = &auth.secrets.access {
         let refresh = auth.secrets.refresh.as_ref().unwrap_or(secret);
         return Ok(Trust {

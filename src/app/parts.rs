@@ -234,4 +234,3 @@ fn account_field(field: config::UserField) -> Field {
         config::UserField::Phone => Field::Phone,
     }
 }
-

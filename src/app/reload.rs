@@ -57,7 +57,9 @@ impl Shared {
     async fn apply(&self, new: Settings) -> Result<(), KeysError> {
         let old = self.settings();
         if needs_restart(&old, &new) {
-            tracing::warn!("changes of listeners, workers, connection limits, TLS mode, store or log wait for a restart");
+            tracing::warn!(
+                "changes of listeners, workers, connection limits, TLS mode, store or log wait for a restart"
+            );
         }
         // What can fail comes first, so that a refused file has changed nothing.
         let trust = keys::load_trust(&new, &self.store, self.clock.now()).await?;
@@ -94,7 +96,13 @@ fn needs_restart(old: &Settings, new: &Settings) -> bool {
     };
     let limits = |settings: &Settings| {
         let limits = &settings.limits;
-        (limits.header_size, limits.header_timeout, limits.connections, limits.h2_stream_window, limits.h2_connection_window)
+        (
+            limits.header_size,
+            limits.header_timeout,
+            limits.connections,
+            limits.h2_stream_window,
+            limits.h2_connection_window,
+        )
     };
     server(old) != server(new)
         || limits(old) != limits(new)

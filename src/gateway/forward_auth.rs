@@ -13,7 +13,8 @@ use crate::identity::IdentityValues;
 use crate::policy::{self, Access, Demands, Denied, Permit};
 
 /// A whole URL, or a path for the host of the request: nginx.
-const ORIGINAL: [HeaderName; 2] = [HeaderName::from_static("x-original-url"), HeaderName::from_static("x-original-uri")];
+const ORIGINAL: [HeaderName; 2] =
+    [HeaderName::from_static("x-original-url"), HeaderName::from_static("x-original-uri")];
 const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 /// Path and query, host and method apart: Traefik and Caddy.
 const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");

@@ -75,7 +75,10 @@ impl Gateway {
         trace: &mut Trace,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         let target = ingress.target;
-        let route = rules.routes.find(target.host(), target.path(), request.method()).ok_or(Refusal::NoRoute)?;
+        let route = rules
+            .routes
+            .find(target.host(), target.path(), request.method())
+            .ok_or_else(|| unserved(rules, target, request.method()))?;
         trace.route = Some(Arc::clone(&route.then.name));
         trace.access = Some(access_kind(&route.access));
         if target.has_encoded_slash() && !route.keep_encoded_slash {
@@ -99,6 +102,8 @@ impl Gateway {
         if upgrade.is_some() {
             upgrade::announce(headers);
         }
+        let request = request.map(|body| RequestBody::new(body, &rules.filter));
+        trace.bytes_in = Some(request.body().bytes_in());
         self.forward(&route.then.upstream, permit, request, upgrade, (ingress.client, trace)).await
     }
 
@@ -120,7 +125,7 @@ impl Gateway {
         &self,
         upstream: &Arc<Upstream>,
         permit: Permit,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         upgrade: Option<hyper::upgrade::OnUpgrade>,
         (client, trace): (ClientAddr, &mut Trace),
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
@@ -128,8 +133,6 @@ impl Gateway {
         let started = Clock::monotonic();
         let is_head = request.method() == Method::HEAD;
         let exchange = Exchange { pools: &self.pools, upstream, client: client_hash(client) };
-        let request = request.map(RequestBody::new);
-        trace.bytes_in = Some(request.body().bytes_in());
         let mut response = upstream::forward(exchange, &permit, request).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -156,12 +159,25 @@ impl Gateway {
         let client = upgrade.filter(|_| upgrade::is_websocket(response.headers())).ok_or(Refusal::UnaskedUpgrade)?;
         let server = hyper::upgrade::on(&mut response);
         let cut = permit.caller().map(|caller| self.streams.watch(caller.principal.session));
-        tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel { client, server, idle: upstream.patience.idle, cut }));
+        tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
+            client,
+            server,
+            idle: upstream.patience.idle,
+            cut,
+        }));
         let headers = response.headers_mut();
         remove_hop_by_hop(headers, &|_| false);
         upgrade::announce(headers);
         Ok(response.map(|_| Body::empty()))
     }
+}
+
+/// Returns why no route was found: nothing is there, or an upstream could take the path for one that another rule protects.
+fn unserved(rules: &Rules, target: &Target, method: &Method) -> Refusal {
+    if rules.routes.is_ambiguous(target.host(), target.path(), method) {
+        return Refusal::AmbiguousPath;
+    }
+    Refusal::NoRoute
 }
 
 /// Returns the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it says so.

@@ -21,6 +21,8 @@ pub enum Refusal {
     Target(#[from] TargetError),
     #[error("no route serves this host, path and method")]
     NoRoute,
+    #[error("the path could be read as one that another rule protects")]
+    AmbiguousPath,
     #[error("the path holds an encoded slash, which this route does not take")]
     EncodedSlash,
     #[error("this method is not served")]
@@ -82,7 +84,9 @@ impl Refusal {
         let said = |status, code| Problem::new(status, code, self.to_string());
         match self {
             Self::Unreadable(problem) => problem.clone(),
-            Self::Target(_) | Self::EncodedSlash => said(StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::Target(_) | Self::EncodedSlash | Self::AmbiguousPath => {
+                said(StatusCode::BAD_REQUEST, "invalid_target")
+            }
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotServed => said(StatusCode::NOT_IMPLEMENTED, "method_not_served"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),

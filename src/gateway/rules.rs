@@ -18,7 +18,7 @@ pub struct Rules {
     pub routes: Table<Forwarding>,
     pub bearer: BearerSettings,
     pub identity: IdentityHeaders,
-    pub filter: IdentityFilter,
+    pub filter: Arc<IdentityFilter>,
     pub pass_authorization: bool,
     pub trusted_proxies: Vec<IpNet>,
     /// What `Via` says of us behind the protocol version; `None` leaves it out.
@@ -60,7 +60,10 @@ impl IdentityHeaders {
     }
 
     /// Returns each name with the value that it has for a caller.
-    pub fn pairs<'a>(&'a self, values: &'a IdentityValues) -> impl Iterator<Item = (&'a HeaderName, Option<&'a HeaderValue>)> {
+    pub fn pairs<'a>(
+        &'a self,
+        values: &'a IdentityValues,
+    ) -> impl Iterator<Item = (&'a HeaderName, Option<&'a HeaderValue>)> {
         let pairs = [
             (&self.user_id, &values.user_id),
             (&self.email, &values.email),

@@ -29,7 +29,7 @@ pub(super) fn announce(headers: &mut HeaderMap) {
 
 fn connection_lists_upgrade(headers: &HeaderMap) -> bool {
     let fields = headers.get_all(header::CONNECTION).iter();
-    fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b',')).any(|option| {
-        option.trim_ascii().eq_ignore_ascii_case(b"upgrade")
-    })
+    fields
+        .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }

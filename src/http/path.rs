@@ -100,9 +100,8 @@ fn is_plainly_canonical(path: &[u8]) -> bool {
     for &byte in path {
         let class = CLASSES[usize::from(byte)];
         match class {
-            Class::Plain => {}
             Class::Slash | Class::Dot if previous == Class::Slash => return false,
-            Class::Slash | Class::Dot => {}
+            Class::Plain | Class::Slash | Class::Dot => {}
             Class::Percent | Class::Escape | Class::Refuse => return false,
         }
         previous = class;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-/// An error answer. `code` is stable snake_case; `title` follows from `status`.
+/// An error answer. `code` is stable and in `snake_case`; `title` follows from `status`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -37,6 +37,7 @@ impl Problem {
         }
     }
 
+    #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.errors = errors;
         self
@@ -55,5 +56,30 @@ impl Problem {
             .header(http::header::CACHE_CONTROL, "no-store")
             .body(Bytes::from(body))
             .expect("status and fields are constants")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_its_status_twice_and_its_code_once() {
+        let errors = vec![FieldError { field: "email".into(), code: "invalid_email", message: "no domain".into() }];
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", "one field").with_errors(errors);
+        let answer = problem.into_response();
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        assert_eq!(body["status"], 422);
+        assert_eq!((&body["type"], &body["title"]), (&"about:blank".into(), &"Unprocessable Entity".into()));
+        assert_eq!((&body["code"], &body["errors"][0]["code"]), (&"invalid_fields".into(), &"invalid_email".into()));
+    }
+
+    #[test]
+    fn a_problem_without_fields_lists_none() {
+        let answer = Problem::new(StatusCode::NOT_FOUND, "no_route", "nothing here").into_response();
+        assert!(!String::from_utf8_lossy(answer.body()).contains("errors"));
     }
 }

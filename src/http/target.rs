@@ -35,6 +35,20 @@ pub enum TargetError {
     AmbiguousPath,
 }
 
+impl TargetError {
+    /// Returns the stable name for answers and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MissingHost => "missing_host",
+            Self::SeveralHosts => "several_hosts",
+            Self::InvalidHost => "invalid_host",
+            Self::HostMismatch => "host_mismatch",
+            Self::InvalidForm => "invalid_target_form",
+            Self::AmbiguousPath => "ambiguous_path",
+        }
+    }
+}
+
 impl Target {
     /// Returns the canonical target of a request as hyper parsed it: origin or absolute form and Host (HTTP/1), pseudo-header fields (HTTP/2).
     pub fn read<B>(request: &Request<B>) -> Result<Self, TargetError> {

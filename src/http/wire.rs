@@ -98,18 +98,20 @@ const VALUE: u8 = 2;
 /// What a byte may be part of: a token (RFC 9110 5.6.2), a field value (5.5).
 const GRAMMAR: [u8; 256] = {
     let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
+    let mut byte = 0_u8;
+    loop {
         let is_token = matches!(
-            byte as u8,
+            byte,
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*'
                 | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
         );
-        let is_value = matches!(byte as u8, b'\t' | b' '..=b'~' | 0x80..=0xFF);
-        table[byte] = if is_token { TOKEN } else { 0 } | if is_value { VALUE } else { 0 };
+        let is_value = matches!(byte, b'\t' | b' '..=b'~' | 0x80..=0xFF);
+        table[byte as usize] = if is_token { TOKEN } else { 0 } | if is_value { VALUE } else { 0 };
+        if byte == u8::MAX {
+            break table;
+        }
         byte += 1;
     }
-    table
 };
 
 fn is_token_byte(byte: u8) -> bool {

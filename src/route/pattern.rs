@@ -66,6 +66,16 @@ impl HostPattern {
             Self::Suffix(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
         }
     }
+
+    /// Whether every host that falls under `other` falls under this pattern too.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (_, Self::Exact(name)) => self.matches(name),
+            (Self::Suffix(wide), Self::Suffix(narrow)) => narrow.ends_with(wide.as_str()),
+            (Self::Exact(_) | Self::Suffix(_), _) => false,
+        }
+    }
 }
 
 /// Returns the name as requests carry it: lower-case A-labels without final dot.

@@ -40,6 +40,13 @@ pub struct Duplicate {
     pub second: usize,
 }
 
+/// `keep_encoded_slash` at one place, and a narrower route below it with other access, that an escaped slash could lead to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SlashConflict {
+    pub kept: usize,
+    pub narrower: usize,
+}
+
 /// Why a route does not serve a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mismatch {
@@ -109,6 +116,21 @@ impl<T> Table<T> {
             }
         };
         self.routes.iter().enumerate().map(judge).collect()
+    }
+
+    /// Returns every pair that `encoded_slash = "keep"` sets at odds (SPEC 2); a configuration must have none.
+    pub fn slash_conflicts(&self) -> Vec<SlashConflict> {
+        let mut found = Vec::new();
+        for (kept, wide) in self.routes.iter().enumerate().filter(|(_, route)| route.keep_encoded_slash) {
+            let prefix = wide.path.key();
+            let is_at_odds = |other: &Route<T>| {
+                let key = other.path.key();
+                key != prefix && is_below(&key, &prefix) && wide.host.covers(&other.host) && other.access != wide.access
+            };
+            let narrower = self.routes.iter().enumerate().filter(|(_, other)| is_at_odds(other));
+            found.extend(narrower.map(|(narrower, _)| SlashConflict { kept, narrower }));
+        }
+        found
     }
 
     pub fn routes(&self) -> &[Route<T>] {

@@ -64,10 +64,10 @@ pub async fn serve<H: Handler>(shared: Rc<Shared<H>>, accepted: Accepted) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let mut info = ConnectionInfo { peer, local, is_tls: false, sni: None };
     let Some(tls) = &shared.settings.tls else {
-        return serve_cleartext(&shared, stream, info, lease).await;
+        let Some((protocol, stream, first)) = in_time(&shared, sniff(stream)).await else { return };
+        return serve_http(&shared, Opened { stream, first, info, lease }, protocol).await;
     };
-    let handshake = TlsAcceptor::from(tls.current()).accept(stream);
-    let Ok(Ok(stream)) = tokio::time::timeout(shared.settings.header_timeout, handshake).await else {
+    let Some(stream) = in_time(&shared, TlsAcceptor::from(tls.current()).accept(stream)).await else {
         shared.counters.failed_handshakes.fetch_add(1, Ordering::Relaxed);
         return;
     };
@@ -78,18 +78,12 @@ pub async fn serve<H: Handler>(shared: Rc<Shared<H>>, accepted: Accepted) {
     serve_http(&shared, Opened { stream, first: BytesMut::new(), info, lease }, protocol).await;
 }
 
-async fn serve_cleartext<H: Handler>(
-    shared: &Shared<H>,
-    mut stream: TcpStream,
-    info: ConnectionInfo,
-    lease: Lease,
-) {
-    let sniffed = tokio::select! {
-        sniffed = tokio::time::timeout(shared.settings.header_timeout, sniff(&mut stream)) => sniffed,
-        () = shared.drain.begins() => return,
-    };
-    let Ok(Ok((protocol, first))) = sniffed else { return };
-    serve_http(shared, Opened { stream, first, info, lease }, protocol).await;
+/// Returns what `opening` gives, unless it fails, takes longer than a head may, or the server drains first.
+async fn in_time<H, T>(shared: &Shared<H>, opening: impl Future<Output = io::Result<T>>) -> Option<T> {
+    tokio::select! {
+        opened = tokio::time::timeout(shared.settings.header_timeout, opening) => opened.ok()?.ok(),
+        () = shared.drain.begins() => None,
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,16 +92,16 @@ enum Protocol {
     Http2,
 }
 
-/// Returns what the client speaks and the bytes that were read to know it.
-async fn sniff(stream: &mut TcpStream) -> io::Result<(Protocol, BytesMut)> {
+/// Returns what the client speaks, and the bytes that were read to know it.
+async fn sniff(mut stream: TcpStream) -> io::Result<(Protocol, TcpStream, BytesMut)> {
     let mut first = BytesMut::with_capacity(FIRST_READ);
     loop {
         let ended = stream.read_buf(&mut first).await? == 0;
         if first.starts_with(PREFACE) {
-            return Ok((Protocol::Http2, first));
+            return Ok((Protocol::Http2, stream, first));
         }
         if ended || !PREFACE.starts_with(&first) {
-            return Ok((Protocol::Http1, first));
+            return Ok((Protocol::Http1, stream, first));
         }
     }
 }
@@ -200,6 +194,8 @@ where
     B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    const CARRIES_TUNNELS: bool = false;
+
     fn say_farewell(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
@@ -213,6 +209,8 @@ where
     B::Data: 'static,
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    const CARRIES_TUNNELS: bool = true;
+
     fn say_farewell(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }

@@ -60,7 +60,11 @@ type Answer = Response<Body<ResponseBody>>;
 impl Handler for Dispatch {
     type Stream = Observed;
 
-    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Request<Incoming>) -> Response<Body<Observed>> {
+    async fn handle(
+        self: Rc<Self>,
+        connection: Rc<ConnectionInfo>,
+        request: Request<Incoming>,
+    ) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
         let client = ClientAddr::read(connection.peer, request.headers(), &edge.rules.trusted_proxies);
         let mut visit = Visit::begin(&self, &edge, client, &request);

@@ -16,6 +16,9 @@ use super::pulse::{Limits, Next, Pulse};
 
 /// A connection that can be asked to end after the requests in flight.
 pub trait Farewell: Future {
+    /// Whether it may carry what is nobody's request in flight: an extended CONNECT, which its owner times.
+    const CARRIES_TUNNELS: bool;
+
     fn say_farewell(self: Pin<&mut Self>);
 }
 
@@ -92,7 +95,6 @@ impl Driver {
             }
             let now = self.pulse.now();
             let until = match self.pulse.next(now, self.limits) {
-                Next::Drop => return Poll::Ready(()),
                 Next::Wait(until) => until,
                 Next::RefuseHead if self.gate.head_is_late() => return Poll::Ready(()),
                 Next::RefuseHead => {
@@ -104,8 +106,8 @@ impl Driver {
                     connection.as_mut().say_farewell();
                     continue;
                 }
-                // HTTP/2 may still carry tunnels, which are nobody's request in flight: their owners time them.
-                Next::Finish => now + self.limits.idle,
+                Next::Finish if C::CARRIES_TUNNELS => now + self.limits.idle,
+                Next::Finish | Next::Drop => return Poll::Ready(()),
             };
             timer.as_mut().reset(tokio::time::Instant::now() + until.saturating_sub(now));
             if timer.as_mut().poll(context).is_pending() {

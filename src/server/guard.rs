@@ -199,8 +199,9 @@ impl<S: AsyncRead + Unpin> Guard<S> {
     fn leaves_unread(&self) -> bool {
         match &self.mode {
             Mode::Scan(scanner) => !self.pending.is_empty() || scanner.is_in_body(),
-            Mode::Hold(_) | Mode::Discard | Mode::Broken => true,
-            Mode::Pass => false,
+            Mode::Discard | Mode::Broken => true,
+            // Who upgraded closes as the other protocol says.
+            Mode::Hold(_) | Mode::Pass => false,
         }
     }
 

@@ -32,7 +32,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use acceptor::{Acceptor, Seat};
 pub use lease::Counters;
@@ -72,22 +72,19 @@ pub struct ConnectionInfo {
 }
 
 /// Why the bytes of an HTTP/1 connection are not a request.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("{0}")]
     Malformed(Violation),
-    #[error("the request head is longer than this server takes")]
-    HeadTooLarge,
-    #[error("the request head did not come in time")]
+    #[error("the head did not come in time")]
     HeadTooSlow,
 }
 
 impl Unreadable {
-    /// Returns the answer's document: 400, 431 or 408.
+    /// Returns the answer's document: the violation's status and code, or 408.
     pub fn problem(&self) -> Problem {
         let (status, code) = match self {
-            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
-            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large"),
+            Self::Malformed(violation) => (violation.status(), violation.code()),
             Self::HeadTooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
         };
         Problem::new(status, code, self.to_string())
@@ -126,7 +123,7 @@ pub enum StartError {
 /// A running server. Dropping it drops its connections; [`Server::drain`] lets them end first.
 pub struct Server {
     addresses: Vec<SocketAddr>,
-    acceptor: AbortHandle,
+    acceptor: JoinHandle<()>,
     workers: Vec<Worker>,
     places: Arc<Semaphore>,
     connections: u32,
@@ -153,7 +150,7 @@ impl Server {
         let workers: Vec<Worker> = (0..settings.workers.max(1)).map(start_worker).collect::<io::Result<_>>()?;
         let seats = workers.iter().map(|worker| Seat { inbox: worker.inbox.clone(), load: Arc::clone(&worker.load) });
         let acceptor = Acceptor::new(listeners, seats.collect(), Arc::clone(&places), Arc::clone(&counters))?;
-        let acceptor = tokio::spawn(acceptor.run()).abort_handle();
+        let acceptor = tokio::spawn(acceptor.run());
         Ok(Self { addresses, acceptor, workers, places, connections, counters })
     }
 
@@ -170,8 +167,9 @@ impl Server {
     /// once, and after `limit` drops what is left, upgraded connections included. Dropping the future drops everything at once.
     pub async fn drain(mut self, limit: Duration) -> usize {
         self.acceptor.abort();
+        // Once it has ended the listeners are closed, and the place it held for the next connection is free.
+        let _ = (&mut self.acceptor).await;
         self.tell(|| Message::Drain);
-        // The acceptor's own place comes back with it; all places are free when no connection is left.
         let all_ended = tokio::time::timeout(limit, self.places.acquire_many(self.connections)).await;
         let cut_off = if all_ended.is_ok() { 0 } else { self.counters.open() };
         drop(all_ended);

@@ -2,12 +2,12 @@
 //! Pure: it reads no socket and keeps no byte; the guard calls it with what has come.
 
 use super::Unreadable;
-use crate::http::wire::{ChunkScanner, Framing, Head, check_head, find_head_end};
+use crate::http::wire::{ChunkScanner, Framing, Violation, check_head, find_head_end};
 
 /// Why a scan ended where it did.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Halt {
-    /// Every byte may be delivered.
+    /// Nothing is wrong and no head is incomplete: the bytes are at their end, or only empty lines are left.
     Nothing,
     /// The rest begins a head that hasn't ended.
     PartialHead,
@@ -86,15 +86,17 @@ impl Scanner {
     /// Returns the length of the head at the start of `rest`, and whether the request ends with it.
     fn scan_head(&mut self, rest: &[u8]) -> Result<(usize, bool), Halt> {
         let number = self.next_number();
+        let refused = |violation| Halt::Refused { number, reason: Unreadable::Malformed(violation) };
         let end = find_head_end(rest);
         if end.unwrap_or(rest.len()) > self.header_size {
-            return Err(Halt::Refused { number, reason: Unreadable::HeadTooLarge });
+            return Err(refused(Violation::HeadTooLarge));
         }
-        let Some(end) = end else { return Err(Halt::PartialHead) };
-        let head: Head = match check_head(&rest[..end]) {
-            Ok(head) => head,
-            Err(violation) => return Err(Halt::Refused { number, reason: Unreadable::Malformed(violation) }),
+        let Some(end) = end else {
+            // Some clients end a body with an empty line (RFC 9112 section 2.2): that begins no request yet.
+            let has_begun = rest.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+            return Err(if has_begun { Halt::PartialHead } else { Halt::Nothing });
         };
+        let head = check_head(&rest[..end]).map_err(refused)?;
         self.heads = number;
         self.asks_upgrade = head.wants_upgrade;
         self.part = match head.framing {
@@ -103,5 +105,57 @@ impl Scanner {
             Framing::Chunked => Part::Chunked(ChunkScanner::default()),
         };
         Ok((end, false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STREAM: &[u8] = b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n\
+        POST /b HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello\r\n\
+        POST /c HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n\
+        GET /d HTTP/1.1\r\nhost: a\r\n\r\n\
+        GET /e HTTP/1.1\r\nhost : a\r\n\r\nGET /f HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    /// Returns how many bytes are delivered when the stream comes in pieces of these lengths, and the number that is refused.
+    fn deliver(pieces: &[usize]) -> (usize, Option<u64>) {
+        let mut scanner = Scanner::new(1024);
+        let (mut delivered, mut came) = (0, 0);
+        for length in pieces.iter().copied().chain([STREAM.len()]) {
+            came = (came + length).min(STREAM.len());
+            let (valid, halt) = scanner.scan(&STREAM[delivered..came]);
+            delivered += valid;
+            if let Halt::Refused { number, .. } = halt {
+                return (delivered, Some(number));
+            }
+        }
+        (delivered, None)
+    }
+
+    proptest! {
+        #[test]
+        fn how_bytes_are_cut_into_pieces_makes_no_difference(pieces in prop::collection::vec(1usize..60, 0..40)) {
+            let bad = STREAM.windows(6).position(|window| window == b"GET /e").unwrap();
+            prop_assert_eq!(deliver(&pieces), (bad, Some(5)));
+        }
+    }
+
+    #[test]
+    fn nothing_behind_a_request_to_upgrade_is_delivered_with_it() {
+        let head = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\ncontent-length: 2\r\n\r\nok";
+        let mut scanner = Scanner::new(1024);
+        let (valid, halt) = scanner.scan(&[head.as_slice(), b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"].concat());
+        assert_eq!(valid, head.len());
+        assert!(matches!(halt, Halt::Upgrade { number: 1 }), "{halt:?}");
+    }
+
+    #[test]
+    fn an_empty_line_after_a_body_begins_no_head() {
+        let mut scanner = Scanner::new(1024);
+        assert!(matches!(scanner.scan(b"\r\n"), (0, Halt::Nothing)));
+        assert!(matches!(scanner.scan(b"\r\nG"), (0, Halt::PartialHead)));
     }
 }

@@ -113,7 +113,8 @@ impl Visit {
 /// Returns the request id of a trusted proxy: 1 to 128 visible ASCII characters, once.
 fn vouched_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut fields = headers.get_all(REQUEST_ID).iter();
-    let only = fields.next().filter(|id| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic))?;
+    let only =
+        fields.next().filter(|id| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic))?;
     fields.next().is_none().then(|| only.clone())
 }
 

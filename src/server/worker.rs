@@ -54,11 +54,7 @@ impl Worker {
     }
 }
 
-fn run<H: Handler>(
-    runtime: &Runtime,
-    mut messages: UnboundedReceiver<Message>,
-    share: impl FnOnce() -> Shared<H>,
-) {
+fn run<H: Handler>(runtime: &Runtime, mut messages: UnboundedReceiver<Message>, share: impl FnOnce() -> Shared<H>) {
     let tasks = LocalSet::new();
     tasks.block_on(runtime, async move {
         let shared = Rc::new(share());

@@ -4,10 +4,12 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -16,7 +18,7 @@ use tokio::time::{Instant as TokioInstant, Sleep};
 use super::InFlight;
 use super::pool::Lease;
 use crate::clock::Clock;
-use crate::http::header::strip_trailers;
+use crate::http::header::{IdentityFilter, remove_forbidden_trailers};
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +54,13 @@ impl BytesIn {
 
 /// The client's body on its way to an upstream.
 pub struct RequestBody {
-    incoming: Option<Incoming>,
+    incoming: Option<(Incoming, Arc<IdentityFilter>)>,
     progress: Rc<Progress>,
 }
 
 impl RequestBody {
-    pub fn new(incoming: Incoming) -> Self {
+    /// Returns the body of a request; its trailers may say no more than `filter` lets headers say.
+    pub fn new(incoming: Incoming, filter: &Arc<IdentityFilter>) -> Self {
         let done = incoming.is_end_stream();
         let progress = Progress {
             done: Cell::new(done),
@@ -66,7 +69,7 @@ impl RequestBody {
             last: Cell::new(Clock::monotonic()),
             bytes: Cell::new(0),
         };
-        Self { incoming: (!done).then_some(incoming), progress: Rc::new(progress) }
+        Self { incoming: (!done).then(|| (incoming, Arc::clone(filter))), progress: Rc::new(progress) }
     }
 
     pub(super) fn empty_like(progress: &Rc<Progress>) -> Self {
@@ -88,7 +91,7 @@ impl Body for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
+        let Some((incoming, filter)) = &mut this.incoming else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *incoming).poll_frame(context);
         this.progress.waits_for_client.set(polled.is_pending());
         let frame = std::task::ready!(polled);
@@ -102,15 +105,16 @@ impl Body for RequestBody {
                 this.progress.done.set(incoming.is_end_stream());
             }
         }
-        Poll::Ready(frame.map(|frame| frame.map(without_forbidden_trailers).map_err(BodyError::from)))
+        let clean = |frame| with_trailers(frame, |trailers| filter.strip_trailers(trailers));
+        Poll::Ready(frame.map(|frame| frame.map(clean).map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.incoming.as_ref().is_none_or(|(incoming, _)| incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), |(incoming, _)| incoming.size_hint())
     }
 }
 
@@ -214,7 +218,8 @@ impl Body for ResponseBody {
             }
             Some(Err(_)) => this.lease = None,
         }
-        Poll::Ready(frame.map(|frame| frame.map(without_forbidden_trailers).map_err(BodyError::from)))
+        let clean = |frame| with_trailers(frame, remove_forbidden_trailers);
+        Poll::Ready(frame.map(|frame| frame.map(clean).map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -226,10 +231,10 @@ impl Body for ResponseBody {
     }
 }
 
-fn without_forbidden_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+fn with_trailers(frame: Frame<Bytes>, clean: impl FnOnce(&mut HeaderMap)) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
-            strip_trailers(&mut trailers);
+            clean(&mut trailers);
             Frame::trailers(trailers)
         }
         Err(data) => data,

@@ -256,7 +256,7 @@ fn chunked_body() -> impl Strategy<Value = Vec<u8>> {
             body.extend(b"\r\n");
         }
         body.extend(b"0\r\n");
-        trailers.iter().for_each(|trailer| body.extend(format!("{trailer}\r\n").bytes()));
+        body.extend(trailers.iter().flat_map(|trailer| [trailer.as_bytes(), b"\r\n"].concat()));
         body.extend(b"\r\n");
         body
     })

@@ -3,7 +3,7 @@
 use super::*;
 
 fn hasty() -> Settings {
-    Settings { header_timeout: Duration::from_millis(200), idle_timeout: Duration::from_millis(300), ..settings() }
+    Settings { header_timeout: Duration::from_millis(700), idle_timeout: Duration::from_millis(900), ..settings() }
 }
 
 #[tokio::test]
@@ -30,9 +30,7 @@ async fn a_head_that_trickles_is_answered_408_although_bytes_keep_coming() {
         }
     };
     let mut answers = Vec::new();
-    let read = async {
-        while reader.read_buf(&mut answers).await.is_ok_and(|read| read > 0) {}
-    };
+    let read = async { while reader.read_buf(&mut answers).await.is_ok_and(|read| read > 0) {} };
     soon(async { tokio::join!(trickle, read) }).await;
     assert!(answers.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answers));
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_request_in_flight_is_answered_and_idle_connections_close_at_once() {
-    let (server, signals) = start(Settings { idle_timeout: Duration::from_secs(3600), ..settings() });
+    let (server, signals) = start(Settings { idle_timeout: Duration::from_hours(1), ..settings() });
     let (mut idle, mut busy) = (connect(&server).await, connect(&server).await);
     idle.write_all(get("/a").as_bytes()).await.unwrap();
     read_until(&mut idle, "/a:").await;
@@ -92,6 +92,7 @@ async fn connections_are_spread_evenly_over_the_workers() {
         read_until(&mut stream, "/a:").await;
         open.push(stream);
     }
-    let loads: Vec<usize> = server.workers.iter().map(|worker| worker.load.load(std::sync::atomic::Ordering::Relaxed)).collect();
+    let loads: Vec<usize> =
+        server.workers.iter().map(|worker| worker.load.load(std::sync::atomic::Ordering::Relaxed)).collect();
     assert_eq!(loads, [2, 2]);
 }

@@ -43,7 +43,7 @@ async fn heads_that_two_parsers_could_frame_two_ways_are_refused() {
     let table = [
         "content-length: 4\r\ntransfer-encoding: chunked",
         "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked, identity",
+        "transfer-encoding: chunked, chunked",
         "content-length: +4",
         "content-length: 4\r\ncontent-length: 5",
         "content-length : 4",
@@ -130,6 +130,14 @@ async fn bytes_behind_a_declined_upgrade_are_the_next_request_and_checked_as_suc
     let answers = read_to_end(&mut stream).await;
     assert_eq!(statuses(&answers), ["200", "200", "400"], "{answers}");
     assert!(answers.contains("declined") && answers.contains("/next:"), "{answers}");
+}
+
+#[tokio::test]
+async fn an_upgrade_that_the_request_did_not_ask_for_is_never_answered() {
+    let (server, _) = start(settings());
+    // `Upgrade` without its name in `Connection` is no request to upgrade (RFC 9110 section 7.8).
+    let bytes = format!("GET /upgrade HTTP/1.1\r\nhost: a.test\r\nupgrade: echo\r\n\r\n{}", last_get("/next"));
+    assert_eq!(statuses(&talk(&server, bytes.as_bytes()).await), ["500", "200"]);
 }
 
 #[tokio::test]

@@ -154,7 +154,9 @@ async fn talk(server: &Server, bytes: &[u8]) -> String {
 
 /// Returns the status codes in the order they came.
 fn statuses(answers: &str) -> Vec<&str> {
-    answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect()
+    let starts = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]);
+    // An answer's text may speak of HTTP/1.1 as well.
+    starts.filter(|code| code.parse::<u16>().is_ok()).collect()
 }
 
 fn get(path: &str) -> String {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::server::ops::{self, Sources};
+use crate::server::redirect::{self, Destination};
 
 fn no_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -30,4 +31,21 @@ async fn the_ops_listener_takes_get_and_head_only() {
     assert!(answer.contains("allow: GET, HEAD"), "{answer}");
     let head = talk(&server, b"HEAD /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn the_redirect_listener_sends_to_https_and_checks_heads_like_the_main_one() {
+    let destination = Destination {
+        public_authority: Some("example.com".to_owned()),
+        https_port: 443,
+        knows_host: Arc::new(|host| host == "a.test"),
+    };
+    let server = redirect::start(no_port(), destination).unwrap();
+    let known = talk(&server, last_get("/x/../y?z").as_bytes()).await;
+    assert!(known.starts_with("HTTP/1.1 308") && known.contains("location: https://a.test/y?z\r\n"), "{known}");
+    let foreign = talk(&server, b"GET /x HTTP/1.1\r\nhost: evil.test\r\nconnection: close\r\n\r\n").await;
+    assert!(foreign.contains("location: https://example.com/x\r\n"), "{foreign}");
+    let ambiguous = talk(&server, last_get("/x%2f%2e%2e").as_bytes()).await;
+    assert_eq!(statuses(&ambiguous), ["400"], "{ambiguous}");
+    assert_eq!(statuses(&talk(&server, b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n").await), ["400"]);
 }

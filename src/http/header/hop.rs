@@ -1,0 +1,76 @@
+//! Fields that end at each connection, and fields that have no place behind a body.
+
+use http::header::{CONNECTION, TE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::names::{HOP_BY_HOP, NEVER_IN_TRAILERS, NEVER_NOMINATED};
+use super::{folded_eq, folded_starts_with};
+
+/// Removes what belongs to the connection the message came by: the known fields, and what `Connection` lists. It can list
+/// what it likes: `is_protected` names, those that carry the request itself and `X-Forwarded-*` stay. `TE: trailers` stays,
+/// since whoever accepts trailers should get them through us.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap, is_protected: &dyn Fn(&HeaderName) -> bool) {
+    let present: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
+    if present.contains(&CONNECTION) {
+        for name in nominated(headers) {
+            if !is_never_nominated(&name) && !is_protected(&name) {
+                headers.remove(name);
+            }
+        }
+    }
+    let takes_trailers = present.contains(&TE) && headers.get_all(TE).iter().any(lists_trailers);
+    for name in present {
+        headers.remove(name);
+    }
+    if takes_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Removes from a trailer section, of either direction, what may only stand in a head.
+pub fn remove_forbidden_trailers(trailers: &mut HeaderMap) {
+    let forbidden: Vec<HeaderName> =
+        trailers.keys().filter(|name| is_forbidden_trailer(name.as_str())).cloned().collect();
+    for name in forbidden {
+        trailers.remove(name);
+    }
+}
+
+/// Returns the names that `Connection` lists and the message has, but for the everyday `close`, `keep-alive` and `upgrade`.
+/// `TE` is listed by everyone who sends it, and is judged by its value.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let fields = headers.get_all(CONNECTION).iter();
+    let options = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    options
+        .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case(b"te"))
+        .filter_map(|option| HeaderName::from_bytes(option).ok())
+        .filter(|name| headers.contains_key(name))
+        .collect()
+}
+
+/// The lengths are looked at first: on most requests that is all there is to do.
+fn is_hop_by_hop(name: &str) -> bool {
+    const LENGTHS: u64 = {
+        let mut lengths = 0;
+        let mut at = 0;
+        while at < HOP_BY_HOP.len() {
+            lengths |= 1 << HOP_BY_HOP[at].len();
+            at += 1;
+        }
+        lengths
+    };
+    name.len() < 64 && LENGTHS & (1 << name.len()) != 0 && HOP_BY_HOP.contains(&name)
+}
+
+fn is_never_nominated(name: &HeaderName) -> bool {
+    folded_starts_with(name.as_str(), "x-forwarded-") || NEVER_NOMINATED.contains(&name.as_str())
+}
+
+fn is_forbidden_trailer(name: &str) -> bool {
+    folded_starts_with(name, "x-forwarded-")
+        || NEVER_IN_TRAILERS.iter().chain(HOP_BY_HOP).any(|forbidden| folded_eq(name, forbidden))
+}
+
+fn lists_trailers(field: &HeaderValue) -> bool {
+    field.as_bytes().split(|&byte| byte == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+}
