@@ -13,8 +13,8 @@ pub fn run(arguments: &Check) -> Result<()> {
     report_warnings(&settings);
     let problems = if arguments.deep { app::check_deep(&settings) } else { Vec::new() };
     if !problems.is_empty() {
-        let list: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-        return Err(Failure::new(CONFIG, format!("{} reads well, but does not work here:{list}", shown(&path))));
+        let list = problems.join("\n  ");
+        return Err(Failure::new(CONFIG, format!("{} reads well, but does not work here:\n  {list}", shown(&path))));
     }
     let (routes, upstreams) = (settings.routes.len(), settings.upstreams.len());
     let plural = |count: usize| if count == 1 { "" } else { "s" };

@@ -1,6 +1,9 @@
 //! Every command and option there is, once: `--help`, completions and the manual are generated from these definitions.
 //! Holds no behaviour; each command's file takes its arguments from here.
 
+// Doc comments are help texts here, read on a terminal and not as Markdown.
+#![allow(clippy::doc_markdown)]
+
 mod accounts;
 
 use std::net::SocketAddr;
@@ -12,8 +15,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use accounts::{
-    AddUser, DeleteUser, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword, PasswordArgs, PersonArgs, RevokeSessions, SessionCommand,
-    SetUser, ShowUser, TokenCommand, UserCommand, Who,
+    AddUser, DeleteUser, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword, PasswordArgs,
+    PersonArgs, RevokeSessions, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
 };
 
 const STYLES: Styles = Styles::styled()

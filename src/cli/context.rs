@@ -39,13 +39,9 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn now(&self) -> Timestamp {
-        Clock::system().now()
-    }
-
     /// Returns how passwords are judged and hashed; the first hash is made here, so ask only when one is needed.
     pub fn passwords(&self) -> Passwords {
-        Passwords { hasher: Hasher::new(self.settings.password.cost), rules: self.settings.password.rules }
+        passwords(&self.settings)
     }
 
     /// Returns the scopes that `roles` grant together, each once, in order.
@@ -59,8 +55,16 @@ impl Context {
 
     /// Returns what the gateway signs tokens with and holds them against.
     pub async fn trust(&self) -> Result<Trust> {
-        Ok(app::load_trust(&self.settings, &self.store, self.now()).await?)
+        Ok(app::load_trust(&self.settings, &self.store, now()).await?)
     }
+}
+
+pub fn passwords(settings: &Settings) -> Passwords {
+    Passwords { hasher: Hasher::new(settings.password.cost), rules: settings.password.rules }
+}
+
+pub fn now() -> Timestamp {
+    Clock::system().now()
 }
 
 /// Opens the store that `settings` name.

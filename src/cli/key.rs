@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::command::{ConfigFile, KeyCommand, Listing};
-use super::context::{stdout, with_store, write_json};
+use super::context::{now, stdout, with_store, write_json};
 use super::failure::Result;
 use super::table::Table;
 use super::view;
@@ -32,7 +32,14 @@ fn list(arguments: &Listing) -> Result<()> {
             let sealed = if key.sealed { "yes" } else { "no" };
             let retired = key.retired_at.map(view::moment).unwrap_or_default();
             let created = view::moment(key.created_at);
-            table.push([key.kid.clone(), key.algorithm.name().to_owned(), state(key, algorithm).to_owned(), sealed.to_owned(), created, retired]);
+            table.push([
+                key.kid.clone(),
+                key.algorithm.name().to_owned(),
+                state(key, algorithm).to_owned(),
+                sealed.to_owned(),
+                created,
+                retired,
+            ]);
         }
         table.write(&mut out)?;
         if algorithm.is_symmetric() {
@@ -50,7 +57,7 @@ fn rotate(file: &ConfigFile) -> Result<()> {
     with_store(file, async |context| {
         let auth = &context.settings.auth;
         let sealing = auth.secrets.key_encryption.as_ref();
-        let kid = context.admin.rotate_key(auth.algorithm, sealing, context.now()).await?;
+        let kid = context.admin.rotate_key(auth.algorithm, sealing, now()).await?;
         Ok(writeln!(stdout(), "{kid} signs from now on ({})", auth.algorithm.name())?)
     })
 }

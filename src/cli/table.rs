@@ -36,8 +36,8 @@ impl<const N: usize> Table<N> {
 }
 
 fn align<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize]) -> String {
-    let line: String = cells.zip(widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
-    line.trim_end().to_owned()
+    let padded: Vec<String> = cells.zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    padded.join("  ").trim_end().to_owned()
 }
 
 /// Writes names and values, one pair a line, values aligned.
@@ -52,11 +52,16 @@ pub fn write_pairs(out: &mut impl Write, pairs: &[(&str, String)]) -> io::Result
 
 /// Returns `text` with control and direction characters escaped.
 pub fn printable(text: &str) -> String {
-    let is_tricky = |letter: char| letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_tricky = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if !text.chars().any(is_tricky) {
         return text.to_owned();
     }
-    text.chars().flat_map(|letter| if is_tricky(letter) { letter.escape_default().collect() } else { vec![letter] }).collect()
+    text.chars()
+        .flat_map(|letter| if is_tricky(letter) { letter.escape_default().collect() } else { vec![letter] })
+        .collect()
 }
 
 #[cfg(test)]
@@ -65,7 +70,9 @@ mod tests {
 
     fn written(rows: &[[&str; 3]]) -> String {
         let mut table = Table::new(["NAME", "ROLES", "ID"]);
-        rows.iter().for_each(|row| table.push(row.map(str::to_owned)));
+        for row in rows {
+            table.push(row.map(str::to_owned));
+        }
         let mut out = anstream::StripStream::new(Vec::new());
         table.write(&mut out).unwrap();
         String::from_utf8(out.into_inner()).unwrap()
@@ -81,6 +88,9 @@ mod tests {
     fn no_cell_forges_a_row_or_moves_the_cursor() {
         let text = written(&[["a\nroot  admin  0", "\u{1b}[2J\u{9b}1A", "\u{202e}x"]]);
         assert_eq!(text.lines().count(), 2);
-        assert!(!text.chars().any(|letter| letter != '\n' && (letter.is_control() || letter == '\u{202e}')), "{text:?}");
+        assert!(
+            !text.chars().any(|letter| letter != '\n' && (letter.is_control() || letter == '\u{202e}')),
+            "{text:?}"
+        );
     }
 }

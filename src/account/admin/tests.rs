@@ -45,7 +45,7 @@ impl Desk {
     }
 
     async fn add(&self, profile: Profile) -> Result<User> {
-        self.admin.add_user(profile, Some(&secret("a quiet evening")), &self.passwords, NOW).await
+        self.admin.add_user(&profile, Some(&secret("a quiet evening")), &self.passwords, NOW).await
     }
 
     fn events(&self) -> Vec<String> {
@@ -58,14 +58,10 @@ fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 fn ada() -> Profile {
     Profile {
-        email: some("Ada@Example.com"),
-        username: some("ada"),
+        email: Some("Ada@Example.com".into()),
+        username: Some("ada".into()),
         roles: Some(vec!["editor".into(), "admin".into(), "editor".into()]),
         ..Profile::default()
     }
@@ -103,7 +99,7 @@ async fn a_user_is_found_by_address_name_and_id_however_spelt() {
 async fn a_name_that_copies_anothers_id_is_never_taken_for_them() {
     let desk = Desk::new();
     let victim = desk.add(ada()).await.unwrap();
-    let copy = Profile { username: some(victim.id.as_str()), ..Profile::default() };
+    let copy = Profile { username: Some(victim.id.to_string()), ..Profile::default() };
     let copy = desk.add(copy).await.unwrap();
     let found = desk.admin.find_user(victim.id.as_str()).await;
     assert!(matches!(found, Err(AdminError::Ambiguous { .. })));
@@ -126,11 +122,11 @@ async fn what_breaks_a_rule_is_refused_by_name_and_leaves_no_user() {
     let desk = Desk::new();
     let refused = async |profile| desk.add(profile).await.unwrap_err().to_string();
     assert!(refused(Profile::default()).await.contains("e-mail address or a user name"));
-    assert!(refused(Profile { email: some("ada"), ..ada() }).await.starts_with("`ada` is not an e-mail"));
-    assert!(refused(Profile { username: some("a@b"), ..ada() }).await.starts_with("`a@b` is not a user name"));
+    assert!(refused(Profile { email: Some("ada".into()), ..ada() }).await.starts_with("`ada` is not an e-mail"));
+    assert!(refused(Profile { username: Some("a@b".into()), ..ada() }).await.starts_with("`a@b` is not a user name"));
     assert!(refused(Profile { roles: Some(vec!["a,b".into()]), ..ada() }).await.starts_with("`a,b` is not a role"));
-    assert!(refused(Profile { full_name: some("a\nb"), ..ada() }).await.starts_with("full name: "));
-    let own_name = Profile { full_name: some("a quiet evening"), ..ada() };
+    assert!(refused(Profile { full_name: Some("a\nb".into()), ..ada() }).await.starts_with("full name: "));
+    let own_name = Profile { full_name: Some("a quiet evening".into()), ..ada() };
     assert!(matches!(desk.add(own_name).await, Err(AdminError::WeakPassword(Weakness::OwnName))));
     assert_eq!(desk.admin.next_users(None).await.unwrap(), []);
 }
@@ -148,14 +144,14 @@ async fn an_address_or_name_that_is_taken_is_refused() {
 #[tokio::test]
 async fn setting_changes_what_was_said_clears_what_was_empty_and_leaves_the_rest() {
     let desk = Desk::new();
-    let user = desk.add(Profile { phone: some("+49 30 1"), ..ada() }).await.unwrap();
-    let change = Profile { phone: some(""), roles: Some(vec!["reader".into()]), ..Profile::default() };
-    let user = desk.admin.set_user(&user, change, NOW).await.unwrap();
+    let user = desk.add(Profile { phone: Some("+49 30 1".into()), ..ada() }).await.unwrap();
+    let change = Profile { phone: Some("".into()), roles: Some(vec!["reader".into()]), ..Profile::default() };
+    let user = desk.admin.set_user(&user, &change, NOW).await.unwrap();
     assert_eq!(user.phone, None);
     assert_eq!(user.roles, [Role::parse("reader").unwrap()]);
     assert_eq!(user.username.as_deref(), Some("ada"));
-    let nameless = Profile { email: some(""), username: some(" "), ..Profile::default() };
-    assert!(matches!(desk.admin.set_user(&user, nameless, NOW).await, Err(AdminError::Nameless)));
+    let nameless = Profile { email: Some("".into()), username: Some(" ".into()), ..Profile::default() };
+    assert!(matches!(desk.admin.set_user(&user, &nameless, NOW).await, Err(AdminError::Nameless)));
 }
 
 #[tokio::test]

@@ -64,10 +64,15 @@ mod tests {
     #[test]
     fn the_answer_is_the_request() {
         let mut stream = TcpStream::connect(start().unwrap()).unwrap();
-        stream.write_all(b"GET /private?a=1 HTTP/1.1\r\nHost: h\r\nX-User-Id: u1\r\nConnection: close\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /private?a=1 HTTP/1.1\r\nHost: h\r\nX-User-Id: u1\r\nConnection: close\r\n\r\n")
+            .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert!(answer.ends_with("\n\nGET /private?a=1 HTTP/1.1\nhost: h\nx-user-id: u1\nconnection: close\n"), "{answer}");
+        assert!(
+            answer.ends_with("\n\nGET /private?a=1 HTTP/1.1\nhost: h\nx-user-id: u1\nconnection: close\n"),
+            "{answer}"
+        );
     }
 }

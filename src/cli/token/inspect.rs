@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::auth::Trust;
-use crate::cli::context::Context;
+use crate::cli::context::{self, Context};
 use crate::cli::failure::Result;
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -63,7 +63,7 @@ pub fn to_json(decoded: &Decoded, verdict: &Verdict) -> Value {
 /// Returns what would become of the token: first as any node would judge it, then by its session and user in the store.
 pub async fn judge(context: &Context, decoded: &Decoded, token: &str) -> Result<Verdict> {
     let trust = context.trust().await?;
-    let now = context.now();
+    let now = context::now();
     if decoded.is_refresh() {
         return match verify_refresh(&trust.refresh, &trust.expected, token, now) {
             Ok(claims) => judge_refresh(context, &claims).await,
@@ -116,7 +116,9 @@ fn refused(error: TokenError, trust: &Trust, decoded: &Decoded) -> Verdict {
     let expected = &trust.expected;
     let why = match error {
         TokenError::WrongIssuer => format!("{error}: {} instead of {:?} (auth.issuer)", claim("iss"), expected.issuer),
-        TokenError::WrongAudience => format!("{error}: {} instead of {:?} (auth.audience)", claim("aud"), expected.audience),
+        TokenError::WrongAudience => {
+            format!("{error}: {} instead of {:?} (auth.audience)", claim("aud"), expected.audience)
+        }
         TokenError::UnknownKey => format!("{error}; `vestibule key list` shows those that are"),
         TokenError::Malformed
         | TokenError::BadSignature
