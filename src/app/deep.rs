@@ -20,7 +20,7 @@ pub fn check_deep(settings: &Settings) -> Vec<String> {
 
 async fn look(settings: &Settings) -> Vec<String> {
     let mut wrong = Vec::new();
-    if let Err(error) = listeners::certificates(settings) {
+    if let Err(error) = listeners::certificates(settings, Clock::system().now()) {
         wrong.push(error.to_string());
     }
     wrong.extend(look_at_store(settings).await.err());

@@ -5,66 +5,58 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::parts::worker_count;
 use super::reload::Shared;
 use super::start_error::StartError;
+use crate::clock::Timestamp;
 use crate::config::settings::{self as config, Settings};
 use crate::live::Live;
 use crate::route::pattern::HostPattern;
 use crate::server::redirect::Destination;
 use crate::server::{self, Counters, Server, ops};
 use crate::telemetry::metrics::Metrics;
-use crate::tls::{self, CertificateError, CertificateFiles, MinVersion, Resolver, Watcher};
+use crate::tls::{
+    self, CertificateFiles, CertificateTable, CertificateWatch, MinVersion, Reload, Resolver, SelfSigned, TlsError,
+};
 
 /// The certificates in use and where they came from.
 pub(super) struct Certificates {
-    resolver: Arc<Resolver>,
+    table: Live<CertificateTable>,
     min_version: MinVersion,
     /// `None` for one of our own making: there is nothing to renew.
-    files: Option<(Vec<CertificateFiles>, Mutex<Watcher>)>,
+    watch: Option<Mutex<CertificateWatch>>,
 }
 
 /// Returns the certificates that the configuration names or has us make; `None` when TLS is off.
-pub(super) fn certificates(settings: &Settings) -> Result<Option<Certificates>, StartError> {
+pub(super) fn certificates(settings: &Settings, now: Timestamp) -> Result<Option<Certificates>, StartError> {
     let min_version = match settings.tls.min_version {
         config::TlsVersion::Tls12 => MinVersion::Tls12,
         config::TlsVersion::Tls13 => MinVersion::Tls13,
     };
-    let unusable = |error: CertificateError| StartError::Configuration(error.to_string());
     match &settings.tls.mode {
         config::TlsMode::Off => Ok(None),
         config::TlsMode::SelfSigned => {
-            let names = settings.server.public_url.iter().map(|origin| origin.host().to_owned());
-            let made = tls::self_signed(&names.collect::<Vec<_>>()).map_err(unusable)?;
-            Ok(Some(Certificates { resolver: Resolver::new(made), min_version, files: None }))
+            let names: Vec<String> = settings.server.public_url.iter().map(|origin| origin.host().to_owned()).collect();
+            let made = SelfSigned::new(&names, now)?;
+            let table = Live::new(CertificateTable::new(vec![made.certificate])?);
+            Ok(Some(Certificates { table, min_version, watch: None }))
         }
         config::TlsMode::Files(given) => {
-            let given: Vec<CertificateFiles> = given
-                .iter()
-                .map(|files| CertificateFiles { cert: files.cert.clone(), key: files.key.clone() })
-                .collect();
-            let watcher = Watcher::new(given.iter().flat_map(|files| [files.cert.clone(), files.key.clone()]));
-            let resolver = Resolver::new(tls::load(&given).map_err(unusable)?);
-            Ok(Some(Certificates { resolver, min_version, files: Some((given, Mutex::new(watcher))) }))
+            let files = given.iter().map(|files| CertificateFiles { cert: files.cert.clone(), key: files.key.clone() });
+            let watch = CertificateWatch::open(files.collect())?;
+            Ok(Some(Certificates { table: watch.table().clone(), min_version, watch: Some(Mutex::new(watch)) }))
         }
     }
 }
 
 impl Certificates {
-    /// Returns the configuration of the TLS listener; renewed certificates reach it through the resolver.
-    pub fn server_config(&self) -> Live<rustls::ServerConfig> {
-        Live::new(tls::server_config(Arc::clone(&self.resolver), self.min_version))
+    /// Returns the configuration of the TLS listener; renewed certificates reach it through the table.
+    pub fn server_config(&self) -> Result<Live<rustls::ServerConfig>, TlsError> {
+        let resolver = Arc::new(Resolver::new(self.table.clone()));
+        Ok(Live::new(tls::server_config(resolver, self.min_version)?))
     }
 
-    /// Takes changed files into use; returns whether there were any. Files that can't be used leave the old certificates in place.
-    pub fn renew(&self) -> Result<bool, CertificateError> {
-        let Some((files, watcher)) = &self.files else { return Ok(false) };
-        if !watcher.lock().unwrap_or_else(PoisonError::into_inner).has_changed() {
-            return Ok(false);
-        }
-        self.resolver.replace(tls::load(files)?);
-        Ok(true)
-    }
-
-    fn names(&self, host: &str) -> bool {
-        self.resolver.serves(host)
+    /// Takes changed files into use; files that can't be used leave the old certificates in place.
+    pub fn renew(&self) -> Result<Reload, TlsError> {
+        let Some(watch) = &self.watch else { return Ok(Reload::Unchanged) };
+        watch.lock().unwrap_or_else(PoisonError::into_inner).poll()
     }
 }
 
@@ -105,7 +97,7 @@ fn knows_host(shared: &Shared, host: &str) -> bool {
         HostPattern::Exact(exact) => exact == host,
         HostPattern::Suffix(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
     });
-    by_route || shared.certificates.as_ref().is_some_and(|certificates| certificates.names(host))
+    by_route || shared.certificates.as_ref().is_some_and(|certificates| certificates.table.current().covers(host))
 }
 
 /// Starts the operators' listener, if one is configured.

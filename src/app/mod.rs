@@ -19,7 +19,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::settings::Settings;
 use crate::server::Server;
-use crate::telemetry::log;
 use crate::telemetry::sink::Sink;
 
 pub use deep::check_deep;
@@ -33,16 +32,15 @@ use parts::Parts;
 #[derive(Clone, Debug)]
 pub struct Running {
     /// In the order of `server.listen`, with the ports that were given for port 0.
-    pub addresses: Vec<SocketAddr>,
+    pub listen: Vec<SocketAddr>,
     pub is_tls: bool,
     pub ops: Option<SocketAddr>,
     pub redirect: Option<SocketAddr>,
 }
 
 /// Runs until SIGTERM or SIGINT and a drain; a second signal cuts the drain short. `source` is the file to reload from;
-/// `announce` is called once everything listens.
+/// `announce` is called once everything listens. The caller has started the log.
 pub fn serve(settings: Settings, source: Option<PathBuf>, announce: impl FnOnce(&Running)) -> Result<(), StartError> {
-    log::start(parts::log_format(&settings), settings.log.level.as_str()).map_err(StartError::internal)?;
     let office = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("office")
@@ -66,7 +64,6 @@ async fn run(parts: Parts, source: Option<PathBuf>, announce: impl FnOnce(&Runni
     let servers = parts.listen()?;
     let upkeep = upkeep::start(&parts, source);
     announce(&servers.running(&parts));
-    tracing::info!(addresses = ?servers.main.local_addrs(), "serving");
     ends.next().await;
     tracing::info!(limit_ms = parts.drain_limit().as_millis(), "draining; a second signal ends at once");
     let limit = parts.drain_limit();
@@ -90,7 +87,7 @@ impl Servers {
     fn running(&self, parts: &Parts) -> Running {
         let first = |server: &Option<Server>| server.as_ref().and_then(|server| server.local_addrs().first().copied());
         Running {
-            addresses: self.main.local_addrs().to_vec(),
+            listen: self.main.local_addrs().to_vec(),
             is_tls: parts.is_tls(),
             ops: first(&self.ops),
             redirect: first(&self.redirect),

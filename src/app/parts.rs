@@ -55,7 +55,7 @@ impl Parts {
         let clock = Clock::system();
         let store = open_store(&settings)?;
         let trust = Live::new(keys::load_trust(&settings, &store, clock.now()).await?);
-        let certificates = listeners::certificates(&settings)?;
+        let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
         let authenticator = Arc::new(Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS));
         let hashers = Hashers::start(Hasher::new(settings.password.cost), hash_threads(&settings));
@@ -102,8 +102,8 @@ impl Parts {
     /// Starts everything that listens.
     pub fn listen(&self) -> Result<Servers, StartError> {
         let settings = self.shared.settings();
-        let tls = self.shared.certificates.as_ref().map(listeners::Certificates::server_config);
-        let main = Server::start(listeners::main_settings(&settings, tls), self.make_dispatch())?;
+        let tls = self.shared.certificates.as_ref().map(listeners::Certificates::server_config).transpose()?;
+        let main = Server::start(listeners::main_settings(&settings, tls), self.make_dispatch()?)?;
         let https_port = main.local_addrs().first().map_or(443, std::net::SocketAddr::port);
         let redirect = listeners::redirect(&self.shared, https_port)?;
         let ops = listeners::ops(&self.shared, &self.metrics, Arc::clone(main.counters()))?;
@@ -111,13 +111,13 @@ impl Parts {
     }
 
     /// Returns what makes one worker's dispatch, on its thread.
-    fn make_dispatch(&self) -> impl Fn() -> Dispatch + Send + Sync + 'static {
+    fn make_dispatch(&self) -> Result<impl Fn() -> Dispatch + Send + Sync + 'static, StartError> {
         let shared = Arc::clone(&self.shared);
         let (metrics, lines) = (Arc::clone(&self.metrics), self.lines.clone());
-        let upstream_tls = tls::client_config();
+        let upstream_tls = tls::client_config()?;
         let (office, desk) = (Handle::current(), Arc::new(Semaphore::new(DESK_PLACES)));
         let made = AtomicUsize::new(0);
-        move || {
+        Ok(move || {
             let lines = lines.buffer();
             let ticking = lines.clone();
             tokio::task::spawn_local(async move { ticking.run_ticks().await });
@@ -136,7 +136,7 @@ impl Parts {
                 metrics: Arc::clone(&metrics),
                 ids: RequestIds::new(),
             }
-        }
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use crate::live::Live;
 use crate::password::hash::Hasher;
 use crate::server::dispatch::Edge;
 use crate::store::SharedStore;
+use crate::tls::Reload;
 
 /// Everything that a reload touches.
 pub(super) struct Shared {
@@ -82,8 +83,8 @@ impl Shared {
     pub fn renew_certificates(&self) {
         let Some(certificates) = &self.certificates else { return };
         match certificates.renew() {
-            Ok(false) => {}
-            Ok(true) => tracing::info!("new certificates are in use"),
+            Ok(Reload::Unchanged) => {}
+            Ok(Reload::Replaced) => tracing::info!("new certificates are in use"),
             Err(error) => tracing::error!(%error, "changed certificates are refused; the old ones stay in use"),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::keys::KeysError;
 use crate::server;
 use crate::store::StoreError;
+use crate::tls::TlsError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -34,6 +35,12 @@ impl StartError {
 
     pub(super) fn internal(error: impl Display) -> Self {
         Self::Internal(error.to_string())
+    }
+}
+
+impl From<TlsError> for StartError {
+    fn from(error: TlsError) -> Self {
+        Self::Configuration(error.to_string())
     }
 }
 

@@ -193,6 +193,7 @@ mod tests {
         for _ in 0..30 {
             buckets.give_back(&2, START);
         }
+        assert_eq!(buckets.len(), 1, "a full bucket is not remembered");
         assert_eq!((0..30).filter(|_| buckets.take(&2, START).is_ok()).count(), 10);
     }
 

@@ -264,10 +264,10 @@ mod tests {
     fn memory_is_used_again_and_never_kept_above_the_configured_size() {
         let hasher = Hasher::new(CHEAP);
         let costlier = Hasher::new(Cost { memory_kib: 256, ..CHEAP }).hash(&secret("correct horse"));
-        for hash in [None, Some(costlier.as_str()), None] {
+        for hash in [None, Some(costlier.as_str())] {
             hasher.check(&secret("correct horse"), hash);
         }
-        let sizes: Vec<usize> = hasher.spare().iter().map(Vec::len).collect();
+        let sizes: Vec<usize> = hasher.spare().iter().map(Vec::capacity).collect();
         assert_eq!(sizes, [64]);
     }
 

@@ -223,8 +223,8 @@ fn text_that_is_no_compact_jws_is_malformed() {
     let keys = set(key(Algorithm::EdDsa));
     let token = sign(keys.signing(), TokenType::Access, &access_claims());
     let long = format!("{token}{}", "A".repeat(MAX_BYTES));
-    let five = "a.b.c.d.e".to_owned();
-    for text in [String::new(), ".".into(), "..".into(), "...".into(), "a.b".into(), five, "é.é.é".into(), long] {
+    let four = format!("{token}.{}", token.rsplit('.').next().unwrap());
+    for text in [String::new(), ".".into(), "..".into(), "...".into(), "a.b".into(), four, "é.é.é".into(), long] {
         assert_eq!(judge_access(&keys, &text), Err(TokenError::Malformed), "{text}");
     }
 }
