@@ -236,7 +236,7 @@ async fn a_deleted_user_is_gone_with_their_sessions() {
 async fn users_come_in_pages_until_there_are_none() {
     let desk = Desk::new();
     for name in ["a1", "a2", "a3"] {
-        desk.add(Profile { username: some(name), ..Profile::default() }).await.unwrap();
+        desk.add(Profile { username: Some(name.to_owned()), ..Profile::default() }).await.unwrap();
     }
     let users = desk.admin.next_users(None).await.unwrap();
     assert_eq!(users.len(), 3);
