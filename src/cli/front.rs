@@ -20,7 +20,7 @@ pub fn run(arguments: &Front) -> Result<()> {
     report_warnings(&settings);
     app::serve(settings, None, |running| {
         let scheme = if running.is_tls { "https" } else { "http" };
-        for address in &running.addresses {
+        for address in &running.listen {
             anstream::eprintln!("{scheme}://{}/ is in front of {}", reachable(*address), arguments.url);
         }
     })?;
