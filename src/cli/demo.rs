@@ -14,8 +14,8 @@ use super::command::Demo;
 use super::context::{block_on, now, open_store, passwords, stdout};
 use super::failure::{Failure, Result};
 use super::healthcheck::reachable;
+use super::serve::run_gateway;
 use crate::account::admin::{Admin, Profile};
-use crate::app;
 use crate::config::{self, Environment, Settings};
 use crate::secret::{Secret, random_bytes};
 use crate::telemetry::audit::Audit;
@@ -33,7 +33,7 @@ pub fn run(arguments: &Demo) -> Result<()> {
     let password = one_time_password();
     add_admin(&settings, &password)?;
     let mut shown = Ok(());
-    app::serve(settings, None, |_| shown = welcome(&mut stdout(), &url, password.expose()))?;
+    run_gateway(settings, None, |_| shown = welcome(&mut stdout(), &url, password.expose()))?;
     shown?;
     folder.close()?;
     anstream::eprintln!("The demo is gone, with everything in it.");
