@@ -9,7 +9,7 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub field: &'static str,
-    /// Stable snake_case.
+    /// Stable, words joined with `_`.
     pub code: &'static str,
     pub message: String,
 }

@@ -21,7 +21,7 @@ use crate::store::{Change, ChangeKind, SharedStore, StoreError, User, UserKey};
 const POLL: Duration = Duration::from_millis(250);
 
 /// How much longer than its tokens a change is remembered: clocks of nodes differ, and leeway is configured elsewhere.
-pub const SLACK: Duration = Duration::from_secs(60);
+pub const SLACK: Duration = Duration::from_mins(1);
 
 /// How far the serving side has been told.
 pub struct Feed {
@@ -88,7 +88,7 @@ impl Feed {
     async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
         let now = self.clock.now();
         let access_ttl = self.settings.current().access_ttl;
-        let mut changed = BTreeSet::new();
+        let mut users = BTreeSet::new();
         for change in changes {
             match &change.kind {
                 ChangeKind::SessionEnded { session, user, remember_until } => {
@@ -98,13 +98,13 @@ impl Feed {
                 }
                 ChangeKind::UserChanged(user) => {
                     if change.at.plus(access_ttl + SLACK) > now {
-                        changed.insert(user);
+                        users.insert(user);
                     }
                 }
                 ChangeKind::KeysChanged => self.keys_changed.notify_one(),
             }
         }
-        for user in changed {
+        for user in users {
             self.tell_standing(user, now.plus(access_ttl)).await?;
         }
         Ok(())

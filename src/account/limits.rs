@@ -16,7 +16,7 @@ use crate::limit::bucket::{Buckets, Limited, Rate};
 use crate::secret::sha256;
 
 /// How long a network counts as one of the user's own after a sign-in.
-pub const FAMILIAR_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const FAMILIAR_FOR: Duration = Duration::from_hours(30 * 24);
 
 /// Buckets per table, and networks remembered: about 100 bytes each.
 const CAPACITY: usize = 100_000;
@@ -186,7 +186,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_000);
 
     fn rates(login: u32, account: u32, network: u32) -> Rates {
-        let rate = |count| Some(Rate { count, per: Duration::from_secs(60) });
+        let rate = |count| Some(Rate { count, per: Duration::from_mins(1) });
         Rates { login: rate(login), login_account: rate(account), login_network: rate(network), register: rate(2) }
     }
 

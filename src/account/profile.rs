@@ -59,6 +59,7 @@ pub struct ProfileChange {
 }
 
 impl ProfileChange {
+    #[allow(clippy::option_option)] // absent leaves, empty clears, a text replaces
     fn typed(&self, field: Field) -> Option<Option<&str>> {
         let typed = match field {
             Field::Email => &self.email,

@@ -149,8 +149,7 @@ fn judge(refusal: Refusal) -> Verdict {
             Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
         }
         Refusal::NoCredential => {
-            Verdict::new(StatusCode::UNAUTHORIZED, "authentication_required", "a bearer token is required")
-                .challenge("Bearer")
+            Verdict::new(StatusCode::UNAUTHORIZED, "unauthorized", "a bearer token is required").challenge("Bearer")
         }
         Refusal::BadCredential => invalid_token(),
         Refusal::AmbiguousCredential => {
@@ -189,9 +188,9 @@ fn judge_account(error: AccountError) -> Verdict {
         AccountError::InvalidToken => invalid_token(),
         AccountError::SessionNotFound => Verdict::new(StatusCode::NOT_FOUND, "not_found", detail),
         AccountError::Limited { retry_after } => {
-            Verdict::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(retry_after)
+            Verdict::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).retry_after(retry_after)
         }
-        AccountError::Busy => Verdict::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(SOON),
+        AccountError::Busy => Verdict::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(SOON),
         AccountError::Unavailable(reason) => {
             tracing::warn!(reason, "the store could not serve an account request");
             Verdict::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "the store is not available")

@@ -1,7 +1,9 @@
 //! Reading what a client sent, strictly: a JSON object of known members, each once and of the right kind; or a form.
 //! Says what does not parse (400); what parses but breaks a rule is `account`'s to say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fmt;
 
 use http::HeaderMap;
@@ -57,6 +59,7 @@ impl Fields {
     }
 
     /// Returns `Some(None)` for `null`, which clears, and `None` for what is absent, which leaves.
+    #[allow(clippy::option_option)] // JSON knows three: absent, null, and a value
     pub fn change(&mut self, name: &str) -> Option<Option<String>> {
         match self.members.remove(name)? {
             Value::String(text) => Some(Some(text)),
@@ -108,10 +111,13 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
         let mut object = Object { members: BTreeMap::new(), repeated: BTreeSet::new() };
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if object.members.contains_key(&name) {
-                object.repeated.insert(name);
-            } else {
-                object.members.insert(name, value);
+            match object.members.entry(name) {
+                Entry::Occupied(known) => {
+                    object.repeated.insert(known.key().clone());
+                }
+                Entry::Vacant(new) => {
+                    new.insert(value);
+                }
             }
         }
         Ok(object)
@@ -150,7 +156,7 @@ impl Form {
 fn decoded(text: &str) -> Result<String, BadForm> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
-    decoded.map(|text| text.into_owned()).map_err(|_| BadForm("an escape does not decode to UTF-8"))
+    decoded.map(Cow::into_owned).map_err(|_| BadForm("an escape does not decode to UTF-8"))
 }
 
 /// Returns whether the one `Content-Type` is `expected`, with no parameter but `charset=utf-8`.
@@ -182,7 +188,7 @@ mod tests {
         match fields.finish(&ignored) {
             Ok(()) => Vec::new(),
             Err(Refusal::BadFields(faults)) => faults.into_iter().map(|fault| (fault.field, fault.code)).collect(),
-            Err(_) => panic!("another refusal"),
+            Err(other) => panic!("{other:?}"),
         }
     }
 

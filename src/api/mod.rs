@@ -53,7 +53,7 @@ pub struct ApiSettings {
     pub public_url: String,
 }
 
-/// Returns the names that `[auth.paths]` may give further paths to.
+/// Returns the names that `[auth.paths]` may give further paths to; some come twice.
 pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
     routes::resources().map(|resource| resource.name)
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 description of the endpoints, made from the route table, so that no route can be left out: a route without
+//! The description (`OpenAPI` 3.1) of the endpoints, made from the route table, so that no route can be left out: a route without
 //! words for it does not compile.
 
 use serde_json::{Map, Value, json};
@@ -122,36 +122,36 @@ fn schemas(access_token_name: &str) -> Value {
         "Password": closed(&["password"], &["password"]),
         "PasswordChange": closed(&["current_password", "new_password"], &["current_password", "new_password"]),
         "ProfileChange": nullable(&OWN),
-        "TokenRequest": open(json!({
+        "TokenRequest": open(&json!({
             "grant_type": {"enum": ["password", "refresh_token"]},
             "username": text(), "password": text(), "refresh_token": text(),
         })),
-        "GivenToken": open(json!({"token": text(), "token_type_hint": text()})),
-        "Grant": open(json!({
+        "GivenToken": open(&json!({"token": text(), "token_type_hint": text()})),
+        "Grant": open(&json!({
             "user_id": text(), access_token_name: text(), "refresh_token": text(), "token_type": {"const": "bearer"},
             "expires_in": {"type": "integer"},
         })),
-        "TokenAnswer": open(json!({
+        "TokenAnswer": open(&json!({
             "access_token": text(), "refresh_token": text(), "token_type": {"const": "bearer"},
             "expires_in": {"type": "integer"}, "scope": text(),
         })),
-        "Profile": open(json!({
+        "Profile": open(&json!({
             "id": text(), "email": maybe(), "username": maybe(), "first_name": maybe(), "last_name": maybe(),
             "full_name": maybe(), "phone": maybe(), "is_active": {"type": "boolean"},
             "email_verified": {"type": "boolean"}, "roles": {"type": "array", "items": text()}, "created_at": moment(),
         })),
-        "Sessions": {"type": "array", "items": open(json!({
+        "Sessions": {"type": "array", "items": open(&json!({
             "id": text(), "created_at": moment(), "last_used_at": moment(), "ip": text(), "user_agent": text(),
             "current": {"type": "boolean"},
         }))},
-        "ActiveToken": open(json!({
+        "ActiveToken": open(&json!({
             "active": {"type": "boolean"}, "type": text(), "iss": text(), "sub": text(), "sid": text(),
             "exp": {"type": "integer"}, "scope": text(), "roles": {"type": "array", "items": text()},
             "email": text(), "username": text(),
         })),
-        "Problem": open(json!({
+        "Problem": open(&json!({
             "type": text(), "title": text(), "status": {"type": "integer"}, "detail": text(), "code": text(),
-            "errors": {"type": "array", "items": open(json!({"field": text(), "code": text(), "message": text()}))},
+            "errors": {"type": "array", "items": open(&json!({"field": text(), "code": text(), "message": text()}))},
         })),
         "Object": {"type": "object"},
     })
@@ -169,7 +169,7 @@ fn moment() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
-fn open(properties: Value) -> Value {
+fn open(properties: &Value) -> Value {
     json!({"type": "object", "properties": properties})
 }
 

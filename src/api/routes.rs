@@ -1,5 +1,5 @@
-//! Which of our endpoints a path and a method name: one table, from which lookup, `Allow`, the OpenAPI document and the tests
-//! all read. Paths compared here are canonical already.
+//! Which of our endpoints a path and a method name: one table, from which lookup, `Allow`, the description and the tests all
+//! read. Paths compared here are canonical already.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ pub enum Needs {
 /// A path below the prefix and what can be done there.
 #[derive(Debug)]
 pub struct Resource {
-    /// What `[auth.paths]` calls it.
+    /// What `[auth.paths]` calls it, and with it the resource of one segment more.
     pub name: &'static str,
     /// A last segment in braces stands for any one segment.
     pub path: &'static str,
@@ -76,11 +76,11 @@ pub static RESOURCES: [Resource; 16] = [
         ],
     ),
     resource("sessions", "/sessions", &[(GET, Operation::ListSessions, Needs::Bearer)]),
-    resource("session", "/sessions/{id}", &[(DELETE, Operation::EndSession, Needs::Bearer)]),
+    resource("sessions", "/sessions/{id}", &[(DELETE, Operation::EndSession, Needs::Bearer)]),
     resource("password_change", "/password/change", &[(POST, Operation::ChangePassword, Needs::Bearer)]),
     resource("token", "/token", &[(POST, Operation::IssueToken, Needs::Nothing)]),
     resource("token_verify", "/token/verify", &[(GET, Operation::VerifyBearer, Needs::Bearer)]),
-    resource("token_verify_given", "/token/verify/{token}", &[(GET, Operation::VerifyGiven, Needs::Nothing)]),
+    resource("token_verify", "/token/verify/{token}", &[(GET, Operation::VerifyGiven, Needs::Nothing)]),
     resource("introspect", "/introspect", &[(POST, Operation::Introspect, Needs::Bearer)]),
     // Whoever holds a token may take it back; it is the credential.
     resource("revoke", "/revoke", &[(POST, Operation::Revoke, Needs::Nothing)]),
@@ -128,7 +128,7 @@ impl RouteTable {
         let prefix = prefix.trim_end_matches('/').to_owned();
         let mut table = Self { prefix, exact: HashMap::new(), with_parameter: Vec::new(), outside: Vec::new() };
         for resource in resources() {
-            table.add(&format!("{}{}", table.prefix, resource.path), resource);
+            table.add(&format!("{}{}", table.prefix, resource.stem()), resource);
             if resource.path.starts_with("/.well-known/") {
                 table.add(resource.path, resource);
             }
@@ -141,16 +141,14 @@ impl RouteTable {
 
     fn add(&mut self, path: &str, resource: &'static Resource) {
         let is_outside = !self.is_below_prefix(path);
-        if !resource.path.ends_with('}') {
+        if resource.stem() == resource.path {
             self.exact.insert(path.to_owned(), resource);
             if is_outside {
                 self.outside.push(path.to_owned());
             }
             return;
         }
-        // An extra path may leave its parameter unsaid: it is the segment that follows.
-        let stem = if path.ends_with('}') { path.rsplit_once('/').map_or(path, |(stem, _)| stem) } else { path };
-        let stem = format!("{}/", stem.trim_end_matches('/'));
+        let stem = format!("{}/", path.trim_end_matches('/'));
         if is_outside {
             self.outside.push(stem.clone());
         }
@@ -196,6 +194,11 @@ fn is_segment(rest: &str) -> bool {
 }
 
 impl Resource {
+    /// Returns the path without its parameter.
+    fn stem(&self) -> &'static str {
+        self.path.split_once("/{").map_or(self.path, |(stem, _)| stem)
+    }
+
     /// Returns the value of `Allow`.
     pub fn allow(&self) -> String {
         let mut methods: Vec<&str> = Vec::new();
@@ -214,7 +217,7 @@ mod tests {
     use super::*;
 
     fn table() -> RouteTable {
-        let extra = [("register", "/create"), ("session", "/my/sessions"), ("token_verify_given", "/check/{token}")];
+        let extra = [("register", "/create"), ("sessions", "/my/sessions"), ("token_verify", "/check")];
         RouteTable::new("/auth", &extra.map(|(name, path)| (name.to_owned(), path.to_owned())))
     }
 
@@ -237,8 +240,9 @@ mod tests {
             assert!(matches!(found, Found::Operation { parameter: Some("7"), .. }), "{path}: {found:?}");
             assert!(table.owns(path));
         }
+        assert!(matches!(table.find(&GET, "/my/sessions"), Found::Operation { parameter: None, .. }));
         assert!(matches!(table.find(&GET, "/check/a.b.c"), Found::Operation { parameter: Some("a.b.c"), .. }));
-        for path in ["/auth/sessions/", "/auth/sessions/7/8", "/my/sessions"] {
+        for path in ["/auth/sessions/", "/auth/sessions/7/8", "/my/sessions", "/my/sessions/"] {
             let found = table.find(&Method::DELETE, path);
             assert!(!matches!(found, Found::Operation { .. }), "{path}: {found:?}");
         }
@@ -254,11 +258,18 @@ mod tests {
     }
 
     #[test]
-    fn every_resource_has_a_name_and_a_path_of_its_own() {
-        let mut names: Vec<_> = resources().flat_map(|resource| [resource.name, resource.path]).collect();
-        let count = names.len();
+    fn every_resource_has_a_path_of_its_own_and_shares_its_name_with_the_segment_below_at_most() {
+        let mut paths: Vec<_> = resources().map(|resource| resource.path).collect();
+        let mut names: Vec<_> = resources().map(|resource| (resource.name, resource.path.contains('{'))).collect();
+        for resource in resources() {
+            let with_same_name = resources().filter(|other| other.name == resource.name);
+            assert!(with_same_name.into_iter().all(|other| other.stem() == resource.stem()), "{}", resource.name);
+        }
+        let count = paths.len();
+        paths.sort_unstable();
+        paths.dedup();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), count);
+        assert_eq!((paths.len(), names.len()), (count, count));
     }
 }

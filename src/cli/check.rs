@@ -5,17 +5,16 @@ use std::io::Write as _;
 use super::command::Check;
 use super::context::{load, shown, stdout};
 use super::failure::{CONFIG, Failure, Result};
+use super::serve::report_warnings;
 use crate::app;
 
 pub fn run(arguments: &Check) -> Result<()> {
     let (path, settings) = load(&arguments.file)?;
-    for warning in &settings.warnings {
-        anstream::eprintln!("warning: {warning}");
-    }
+    report_warnings(&settings);
     let problems = if arguments.deep { app::check_deep(&settings) } else { Vec::new() };
     if !problems.is_empty() {
-        let list: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-        return Err(Failure::new(CONFIG, format!("{} reads well, but does not work here:{list}", shown(&path))));
+        let list = problems.join("\n  ");
+        return Err(Failure::new(CONFIG, format!("{} reads well, but does not work here:\n  {list}", shown(&path))));
     }
     let (routes, upstreams) = (settings.routes.len(), settings.upstreams.len());
     let plural = |count: usize| if count == 1 { "" } else { "s" };

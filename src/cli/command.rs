@@ -1,6 +1,9 @@
 //! Every command and option there is, once: `--help`, completions and the manual are generated from these definitions.
 //! Holds no behaviour; each command's file takes its arguments from here.
 
+// Doc comments are help texts here, read on a terminal and not as Markdown.
+#![allow(clippy::doc_markdown)]
+
 mod accounts;
 
 use std::net::SocketAddr;
@@ -115,9 +118,9 @@ pub struct Front {
     /// A path that only signed-in people may see; repeatable
     #[arg(long, value_name = "PATH")]
     pub protect: Vec<String>,
-    /// Where to listen
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
-    pub listen: SocketAddr,
+    /// Where to listen [default: 0.0.0.0:8443]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
     /// Print the configuration file that says the same, and exit
     #[arg(long)]
     pub print_config: bool,

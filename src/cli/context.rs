@@ -10,8 +10,9 @@ use prometheus_client::metrics::counter::Counter;
 use serde_json::Value;
 
 use super::command::ConfigFile;
-use super::failure::{CONFIG, Failure, Result};
+use super::failure::Result;
 use crate::account::admin::{Admin, Passwords};
+use crate::app;
 use crate::auth::Trust;
 use crate::clock::{Clock, Timestamp};
 use crate::config::settings::Store as StoreSettings;
@@ -22,31 +23,12 @@ use crate::store::SharedStore;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::sink::{Lines, Sink};
-use crate::token::claims::Expected;
-use crate::token::key::{Key, KeyRecord, KeySet};
-
-/// Where a configuration is looked for when none is named.
-const DEFAULT_FILES: [&str; 2] = ["vestibule.toml", "config/vestibule.toml"];
 
 /// Returns the file that is meant, and what it says.
 pub fn load(file: &ConfigFile) -> Result<(PathBuf, Settings)> {
-    let path = match &file.config {
-        Some(path) => path.clone(),
-        None => DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(no_file)?,
-    };
+    let path = file.config.clone().unwrap_or_else(config::find_file);
     let settings = config::load(&path, &Environment::capture())?;
     Ok((path, settings))
-}
-
-fn no_file() -> Failure {
-    let [first, second] = DEFAULT_FILES;
-    Failure::new(
-        CONFIG,
-        format!(
-            "no configuration: neither {first} nor {second} is here; name one with -c, or write one with \
-             `vestibule front URL --print-config > {first}`"
-        ),
-    )
 }
 
 /// An operator at the configured store.
@@ -57,13 +39,9 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn now(&self) -> Timestamp {
-        Clock::system().now()
-    }
-
     /// Returns how passwords are judged and hashed; the first hash is made here, so ask only when one is needed.
     pub fn passwords(&self) -> Passwords {
-        Passwords { hasher: Hasher::new(self.settings.password.cost), rules: self.settings.password.rules }
+        passwords(&self.settings)
     }
 
     /// Returns the scopes that `roles` grant together, each once, in order.
@@ -75,40 +53,18 @@ impl Context {
         scopes
     }
 
-    /// Returns the keys of the configuration and the store, and what tokens are held against.
+    /// Returns what the gateway signs tokens with and holds them against.
     pub async fn trust(&self) -> Result<Trust> {
-        let auth = &self.settings.auth;
-        let records = self.store.list_keys().await?;
-        let access = key_set(&self.settings, &records, auth.secrets.access.as_ref())?;
-        let refresh = auth.secrets.refresh.as_ref().or(auth.secrets.access.as_ref());
-        let refresh = key_set(&self.settings, &records, refresh)?;
-        let expected = Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };
-        Ok(Trust { access, refresh, expected })
+        Ok(app::load_trust(&self.settings, &self.store, now()).await?)
     }
 }
 
-fn key_set(
-    settings: &Settings,
-    records: &[KeyRecord],
-    secret: Option<&crate::secret::Secret<Vec<u8>>>,
-) -> Result<KeySet> {
-    let auth = &settings.auth;
-    let wrong_key = |error| Failure::new(CONFIG, format!("signing keys: {error}"));
-    if let (true, Some(secret)) = (auth.algorithm.is_symmetric(), secret) {
-        let key = Key::from_secret(auth.algorithm, secret).map_err(wrong_key)?;
-        return Ok(KeySet::new(vec![key]).expect("one key is some"));
-    }
-    let signs = |record: &&KeyRecord| record.algorithm == auth.algorithm && record.retired_at.is_none();
-    let (signing, others): (Vec<_>, Vec<_>) = records.iter().partition(signs);
-    let sealing = auth.secrets.key_encryption.as_ref();
-    let keys = signing
-        .into_iter()
-        .chain(others)
-        .map(|record| Key::open(record, sealing))
-        .collect::<std::result::Result<Vec<_>, _>>();
-    KeySet::new(keys.map_err(wrong_key)?).ok_or_else(|| {
-        Failure::other("the store has no signing key yet; `vestibule serve` makes one at its first start, `vestibule key rotate` at once")
-    })
+pub fn passwords(settings: &Settings) -> Passwords {
+    Passwords { hasher: Hasher::new(settings.password.cost), rules: settings.password.rules }
+}
+
+pub fn now() -> Timestamp {
+    Clock::system().now()
 }
 
 /// Opens the store that `settings` name.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 
 use crate::account::admin::AdminError;
-use crate::app::{ExplainError, StartError};
+use crate::app::{KeysError, StartError};
 use crate::config::Problems;
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
@@ -54,15 +54,15 @@ impl From<OpenError> for Failure {
     }
 }
 
-impl From<ExplainError> for Failure {
-    fn from(error: ExplainError) -> Self {
-        Self::usage(error)
-    }
-}
-
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self::new(error.exit_code(), error)
+    }
+}
+
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        StartError::from(error).into()
     }
 }
 

@@ -12,17 +12,7 @@ use crate::clock::Clock;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub fn run(arguments: &Healthcheck) -> Result<()> {
-    let question = match &arguments.url {
-        Some(url) => Question::parse(url)?,
-        None => {
-            let (_, settings) = load(&arguments.file)?;
-            let listen = settings.server.ops_listen.ok_or_else(|| {
-                Failure::usage("server.ops_listen is empty, so nobody can be asked; set it, or give --url")
-            })?;
-            let path = if arguments.ready { "/readyz" } else { "/healthz" };
-            Question { authority: reachable(listen).to_string(), path: path.to_owned() }
-        }
-    };
+    let question = Question::of(arguments)?;
     match question.ask() {
         Ok(200..=299) => Ok(()),
         Ok(status) => Err(Failure::other(format!("{} answers {status}", question.url()))),
@@ -49,6 +39,18 @@ struct Question {
 }
 
 impl Question {
+    fn of(arguments: &Healthcheck) -> Result<Self> {
+        if let Some(url) = &arguments.url {
+            return Self::parse(url);
+        }
+        let (_, settings) = load(&arguments.file)?;
+        let listen = settings.server.ops_listen.ok_or_else(|| {
+            Failure::usage("server.ops_listen is empty, so nobody can be asked; set it, or give --url")
+        })?;
+        let path = if arguments.ready { "/readyz" } else { "/healthz" };
+        Ok(Self { authority: reachable(listen).to_string(), path: path.to_owned() })
+    }
+
     fn parse(url: &str) -> Result<Self> {
         let wrong = || Failure::new(USAGE, format!("`{}` is not an http:// URL", url.escape_debug()));
         let uri: http::Uri = url.parse().map_err(|_| wrong())?;

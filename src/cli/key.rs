@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::command::{ConfigFile, KeyCommand, Listing};
-use super::context::{stdout, with_store, write_json};
+use super::context::{now, stdout, with_store, write_json};
 use super::failure::Result;
 use super::table::Table;
 use super::view;
@@ -57,7 +57,7 @@ fn rotate(file: &ConfigFile) -> Result<()> {
     with_store(file, async |context| {
         let auth = &context.settings.auth;
         let sealing = auth.secrets.key_encryption.as_ref();
-        let kid = context.admin.rotate_key(auth.algorithm, sealing, context.now()).await?;
+        let kid = context.admin.rotate_key(auth.algorithm, sealing, now()).await?;
         Ok(writeln!(stdout(), "{kid} signs from now on ({})", auth.algorithm.name())?)
     })
 }

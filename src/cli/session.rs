@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Write as _;
 
 use super::command::{ListSessions, RevokeSessions, SessionCommand};
-use super::context::{Context, stdout, with_store, write_json};
+use super::context::{Context, now, stdout, with_store, write_json};
 use super::failure::{Failure, Result};
 use super::table::{Table, printable};
 use super::view;
@@ -24,7 +24,7 @@ fn list(arguments: &ListSessions) -> Result<()> {
             Some(who) => Some(context.admin.find_user(who).await?),
             None => None,
         };
-        let sessions = context.admin.list_sessions(user.as_ref(), context.now()).await?;
+        let sessions = context.admin.list_sessions(user.as_ref(), now()).await?;
         let mut out = stdout();
         if arguments.json {
             for session in &sessions {
@@ -69,7 +69,7 @@ async fn names_of(context: &Context, sessions: &[Session]) -> Result<HashMap<Use
 
 fn revoke(arguments: &RevokeSessions) -> Result<()> {
     with_store(&arguments.file, async |context| {
-        let now = context.now();
+        let now = now();
         // A session's id and a user's look alike; a user name that copies a session's id must not shield that session.
         if let Some(id) = arguments.session()
             && context.store.find_session(id).await?.is_some()

@@ -36,8 +36,8 @@ impl<const N: usize> Table<N> {
 }
 
 fn align<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize]) -> String {
-    let line: String = cells.zip(widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
-    line.trim_end().to_owned()
+    let padded: Vec<String> = cells.zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    padded.join("  ").trim_end().to_owned()
 }
 
 /// Writes names and values, one pair a line, values aligned.
@@ -70,7 +70,9 @@ mod tests {
 
     fn written(rows: &[[&str; 3]]) -> String {
         let mut table = Table::new(["NAME", "ROLES", "ID"]);
-        rows.iter().for_each(|row| table.push(row.map(str::to_owned)));
+        for row in rows {
+            table.push(row.map(str::to_owned));
+        }
         let mut out = anstream::StripStream::new(Vec::new());
         table.write(&mut out).unwrap();
         String::from_utf8(out.into_inner()).unwrap()

@@ -3,18 +3,18 @@
 mod inspect;
 
 use std::io::{self, Read as _, Write as _};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::command::{InspectToken, IssueToken, TokenCommand};
-use super::context::{Context, stdout, with_store, write_json};
+use super::context::{now, stdout, with_store, write_json};
 use super::failure::{Failure, OTHER, Result};
-use super::table::write_pairs;
+use super::table::{printable, write_pairs};
 use super::view;
 use crate::account::admin::Issue;
 use crate::clock::Timestamp;
 use crate::identity::Scope;
-use crate::token::key::Key;
 use inspect::{Decoded, Verdict};
 
 pub fn run(command: TokenCommand) -> Result<()> {
@@ -36,7 +36,7 @@ fn inspect(arguments: &InspectToken) -> Result<()> {
         if arguments.json {
             write_json(&mut out, &inspect::to_json(&decoded, &verdict))?;
         } else {
-            write_text(&mut out, &decoded, &verdict, context.now())?;
+            write_text(&mut out, &decoded, &verdict, now())?;
         }
         if verdict.is_good { Ok(()) } else { Err(Failure::silent(OTHER)) }
     })
@@ -53,11 +53,12 @@ fn read_token(argument: &str) -> Result<String> {
 }
 
 fn write_text(out: &mut impl io::Write, decoded: &Decoded, verdict: &Verdict, now: Timestamp) -> io::Result<()> {
-    if let Some(header) = &decoded.header {
-        writeln!(out, "header  {header:#}")?;
-    }
-    if let Some(claims) = &decoded.claims {
-        writeln!(out, "claims  {claims:#}")?;
+    for (name, part) in [("header", &decoded.header), ("claims", &decoded.claims)] {
+        let Some(part) = part else { continue };
+        writeln!(out, "{name}")?;
+        for line in format!("{part:#}").lines() {
+            writeln!(out, "  {}", printable(line))?;
+        }
     }
     let mut pairs = Vec::new();
     for (name, claim) in [("issued", "iat"), ("begins", "nbf"), ("expires", "exp")] {
@@ -72,7 +73,7 @@ fn write_text(out: &mut impl io::Write, decoded: &Decoded, verdict: &Verdict, no
 
 /// Returns `3m ago` or `in 2h`, in the largest unit that fits.
 fn distance(at: Timestamp, now: Timestamp) -> String {
-    let spelt = |span: std::time::Duration| match span.as_secs() {
+    let spelt = |span: Duration| match span.as_secs() {
         seconds @ 0..60 => format!("{seconds}s"),
         seconds @ 60..3_600 => format!("{}m", seconds / 60),
         seconds @ 3_600..86_400 => format!("{}h", seconds / 3_600),
@@ -84,16 +85,15 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
 fn issue(arguments: &IssueToken) -> Result<()> {
     with_store(&arguments.file, async |context| {
         let user = context.admin.find_user(&arguments.who).await?;
-        ensure_key(context).await?;
         let trust = context.trust().await?;
         let auth = &context.settings.auth;
         let issue = Issue {
             trust: &trust,
-            access_ttl: arguments.ttl.unwrap_or(auth.access_ttl),
+            access_ttl: access_ttl(arguments.ttl, auth.access_ttl)?,
             refresh_ttl: auth.refresh_ttl.min(auth.session_max),
             scopes: context.scopes_of(&user.roles),
         };
-        let tokens = context.admin.issue_tokens(&user, &issue, context.now()).await?;
+        let tokens = context.admin.issue_tokens(&user, &issue, now()).await?;
         let mut out = stdout();
         if arguments.json {
             let scope = issue.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ");
@@ -116,19 +116,18 @@ fn issue(arguments: &IssueToken) -> Result<()> {
     })
 }
 
-/// Makes the first signing key of a store that no gateway has used yet, as the gateway would at its start.
-async fn ensure_key(context: &Context) -> Result<()> {
-    let auth = &context.settings.auth;
-    if auth.algorithm.is_symmetric() {
-        return Ok(());
+/// Returns how long the access token lives. What has been revoked is remembered for `auth.access_ttl`: a token that lives
+/// longer could outlive the loss of a role.
+fn access_ttl(asked: Option<Duration>, configured: Duration) -> Result<Duration> {
+    let ttl = asked.unwrap_or(configured);
+    if ttl > configured {
+        let (asked, configured) = (ttl.as_secs(), configured.as_secs());
+        return Err(Failure::usage(format!(
+            "--ttl is {asked}s and auth.access_ttl {configured}s; no token may live longer, since what is revoked is \
+             remembered that long. Use --refresh, or raise auth.access_ttl"
+        )));
     }
-    let keys = context.store.list_keys().await?;
-    if keys.iter().any(|key| key.algorithm == auth.algorithm && key.retired_at.is_none()) {
-        return Ok(());
-    }
-    let key = Key::generate(auth.algorithm, auth.secrets.key_encryption.as_ref(), context.now());
-    context.store.ensure_key(key.map_err(Failure::other)?).await?;
-    Ok(())
+    Ok(ttl)
 }
 
 #[cfg(test)]
@@ -139,6 +138,14 @@ mod tests {
     fn a_token_may_come_with_its_scheme_and_white_space() {
         assert_eq!(read_token(" Bearer a.b.c\n").unwrap(), "a.b.c");
         assert_eq!(read_token("a.b.c").unwrap(), "a.b.c");
+    }
+
+    #[test]
+    fn no_token_outlives_the_memory_of_its_revocation() {
+        let configured = Duration::from_mins(15);
+        assert_eq!(access_ttl(None, configured), Ok(configured));
+        assert_eq!(access_ttl(Some(Duration::from_secs(1)), configured), Ok(Duration::from_secs(1)));
+        assert_eq!(access_ttl(Some(configured + Duration::from_secs(1)), configured).unwrap_err().code, 64);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::command::{AddUser, DeleteUser, Listing, NewPassword, PersonArgs, SetUser, ShowUser, UserCommand, Who};
-use super::context::{Context, stdout, with_store, write_json};
+use super::context::{Context, now, stdout, with_store, write_json};
 use super::failure::{Failure, Result};
 use super::table::{Table, printable, write_pairs};
 use super::{password, view};
@@ -29,7 +29,7 @@ fn add(arguments: AddUser) -> Result<()> {
     with_store(&file, async |context| {
         let called = profile.email.as_deref().or(profile.username.as_deref()).unwrap_or_default().to_owned();
         let password = (!no_password).then(|| password::read_new(password, &printable(&called))).transpose()?;
-        let user = context.admin.add_user(profile, password.as_ref(), &context.passwords(), context.now()).await?;
+        let user = context.admin.add_user(&profile, password.as_ref(), &context.passwords(), now()).await?;
         if json {
             return Ok(write_json(&mut stdout(), &view::user(&user))?);
         }
@@ -110,7 +110,9 @@ fn show(arguments: &ShowUser) -> Result<()> {
         if arguments.json {
             return Ok(write_json(&mut stdout(), &view::user(&user))?);
         }
-        let sessions = context.admin.list_sessions(Some(&user), context.now()).await?.len();
+        let sessions = context.admin.list_sessions(Some(&user), now()).await?.len();
+        let password_set =
+            user.password_hash.as_ref().map(|_| view::moment(user.password_changed_at)).unwrap_or_default();
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let verified = if user.email_verified { " (verified)" } else { "" };
         let pairs = [
@@ -126,7 +128,7 @@ fn show(arguments: &ShowUser) -> Result<()> {
             ("sessions", sessions.to_string()),
             ("created", view::moment(user.created_at)),
             ("changed", view::moment(user.updated_at)),
-            ("password of", view::moment(user.password_changed_at)),
+            ("password set", password_set),
         ];
         Ok(write_pairs(&mut stdout(), &pairs)?)
     })
@@ -143,7 +145,7 @@ fn set(arguments: SetUser) -> Result<()> {
     }
     with_store(&file, async |context| {
         let user = context.admin.find_user(&who).await?;
-        let user = context.admin.set_user(&user, change, context.now()).await?;
+        let user = context.admin.set_user(&user, &change, now()).await?;
         let roles = if user.roles.is_empty() { "none".to_owned() } else { view::roles(&user) };
         Ok(writeln!(stdout(), "changed {}; roles: {roles}", printable(view::name(&user)))?)
     })
@@ -152,7 +154,7 @@ fn set(arguments: SetUser) -> Result<()> {
 fn disable(arguments: &Who) -> Result<()> {
     with_store(&arguments.file, async |context| {
         let user = context.admin.find_user(&arguments.who).await?;
-        context.admin.disable_user(&user, context.now()).await?;
+        context.admin.disable_user(&user, now()).await?;
         Ok(writeln!(stdout(), "disabled {}; every session has ended", printable(view::name(&user)))?)
     })
 }
@@ -160,7 +162,7 @@ fn disable(arguments: &Who) -> Result<()> {
 fn enable(arguments: &Who) -> Result<()> {
     with_store(&arguments.file, async |context| {
         let user = context.admin.find_user(&arguments.who).await?;
-        context.admin.enable_user(&user, context.now()).await?;
+        context.admin.enable_user(&user, now()).await?;
         Ok(writeln!(stdout(), "enabled {}", printable(view::name(&user)))?)
     })
 }
@@ -172,7 +174,7 @@ fn delete(arguments: &DeleteUser) -> Result<()> {
         if !arguments.yes && !is_confirmed(context, &user, &name).await? {
             return Err(Failure::other("nothing was deleted"));
         }
-        context.admin.delete_user(&user, context.now()).await?;
+        context.admin.delete_user(&user, now()).await?;
         Ok(writeln!(stdout(), "deleted {name}")?)
     })
 }
@@ -182,7 +184,7 @@ async fn is_confirmed(context: &Context, user: &User, name: &str) -> Result<bool
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
-    let sessions = context.admin.list_sessions(Some(user), context.now()).await?.len();
+    let sessions = context.admin.list_sessions(Some(user), now()).await?.len();
     write!(io::stderr(), "Delete {name} ({sessions} live sessions) for good? [y/N] ")?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
@@ -194,7 +196,7 @@ fn set_password(arguments: &NewPassword) -> Result<()> {
         let user = context.admin.find_user(&arguments.who).await?;
         let name = printable(view::name(&user));
         let password = password::read_new(arguments.password, &name)?;
-        context.admin.set_password(&user, &password, &context.passwords(), context.now()).await?;
+        context.admin.set_password(&user, &password, &context.passwords(), now()).await?;
         Ok(writeln!(stdout(), "{name} has a new password; every session has ended")?)
     })
 }
@@ -203,21 +205,17 @@ fn set_password(arguments: &NewPassword) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn named(text: &str) -> Option<String> {
-        Some(text.to_owned())
-    }
-
     #[test]
     fn a_new_accounts_name_with_an_at_sign_is_its_address() {
-        let profile = new_profile(named("ada@example.com"), PersonArgs::default()).unwrap();
-        assert_eq!((profile.email, profile.username), (named("ada@example.com"), None));
-        let profile = new_profile(named("ada"), PersonArgs::default()).unwrap();
-        assert_eq!((profile.email, profile.username), (None, named("ada")));
+        let profile = new_profile(Some("ada@example.com".to_owned()), PersonArgs::default()).unwrap();
+        assert_eq!((profile.email, profile.username), (Some("ada@example.com".to_owned()), None));
+        let profile = new_profile(Some("ada".to_owned()), PersonArgs::default()).unwrap();
+        assert_eq!((profile.email, profile.username), (None, Some("ada".to_owned())));
     }
 
     #[test]
     fn two_addresses_for_one_account_are_a_mistake() {
-        let person = PersonArgs { email: named("a@example.com"), ..PersonArgs::default() };
-        assert_eq!(new_profile(named("b@example.com"), person).unwrap_err().code, 64);
+        let person = PersonArgs { email: Some("a@example.com".to_owned()), ..PersonArgs::default() };
+        assert_eq!(new_profile(Some("b@example.com".to_owned()), person).unwrap_err().code, 64);
     }
 }

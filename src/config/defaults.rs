@@ -9,8 +9,8 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::settings::{
-    Auth, Balance, Identity, IdentityHeaders, Limits, Log, LogFormat, Password, Registration, Secrets, Server, Store,
-    Tls, TlsMode, TlsVersion, Upstream, UserField,
+    Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, Registration, Secrets, Server, Store, Tls,
+    TlsMode, TlsVersion, Upstream, UserField,
 };
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
@@ -21,9 +21,9 @@ use crate::token::key::Algorithm;
 /// The issuer of a gateway that was given neither an issuer nor a public URL.
 pub(super) const ISSUER: &str = "vestibule";
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 impl Default for Server {
     fn default() -> Self {
@@ -108,12 +108,6 @@ impl Default for Limits {
     }
 }
 
-impl Default for Identity {
-    fn default() -> Self {
-        Self { headers: IdentityHeaders::default(), allow_headers: Vec::new(), pass_authorization: false }
-    }
-}
-
 impl Default for IdentityHeaders {
     fn default() -> Self {
         Self {
@@ -139,7 +133,7 @@ impl Upstream {
             servers: Vec::new(),
             balance: Balance::LeastRequests,
             connect_timeout: Duration::from_secs(2),
-            response_timeout: Duration::from_secs(60),
+            response_timeout: MINUTE,
             retries: 1,
         }
     }

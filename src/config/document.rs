@@ -92,8 +92,11 @@ impl<'a> Document<'a> {
         self.warnings.borrow_mut().push(format!("{}: {text}", self.describe(at)));
     }
 
-    pub(super) fn problem_count(&self) -> usize {
-        self.problems.borrow().len()
+    /// Returns whether `read` recorded no problem; only then do further checks of what it read make sense.
+    pub(super) fn is_clean(&self, read: impl FnOnce()) -> bool {
+        let before = self.problems.borrow().len();
+        read();
+        self.problems.borrow().len() == before
     }
 
     /// Refuses every key of `table` and below that nobody asked for.
@@ -101,7 +104,10 @@ impl<'a> Document<'a> {
         for (key, value) in table {
             let key_path = join(path, key.get_ref());
             if self.asked.borrow().contains(&key_path) {
-                self.refuse_unknown_below(value, &key_path);
+                // Below a value that was refused as a whole nothing was asked for.
+                if !self.problems.borrow().iter().any(|(_, problem)| problem.path == key_path) {
+                    self.refuse_unknown_below(value, &key_path);
+                }
                 continue;
             }
             let what = if value.get_ref().is_table() && path.is_empty() { "section" } else { "key" };

@@ -69,18 +69,18 @@ pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Settin
 
 fn read_document(document: &Document<'_>) -> Settings {
     let (table, errors) = DeTable::parse_recoverable(document.text);
-    for error in &errors {
+    // After a slip of syntax the parser guesses, and what it says next is about its guesses. A repeated key spoils nothing.
+    let slip = errors.iter().find(|error| error.message() != DUPLICATE_KEY);
+    let repeated = errors.iter().filter(|error| error.message() == DUPLICATE_KEY);
+    for error in slip.into_iter().chain(repeated.filter(|_| slip.is_none())) {
         let at = At::Span(error.span().unwrap_or_default());
         document.refuse(&at, "", syntax_fault(error.message()));
     }
-    // A repeated key leaves the rest readable; after any other slip the parser guesses, and problems of guesses mislead.
-    if errors.iter().any(|error| error.message() != DUPLICATE_KEY) {
+    if slip.is_some() {
         return Settings::default();
     }
-    // The table borrows from itself through `Section`, so it is lent for as long as the reading takes.
     let table = table.into_inner();
-    let root = Section::root(document, &table);
-    let settings = read::settings(&root);
+    let settings = read::settings(&Section::root(document, &table));
     document.refuse_unknown_keys(&table, "");
     document.refuse_unknown_variables();
     settings
@@ -93,7 +93,13 @@ fn syntax_fault(message: &str) -> Fault {
         return Fault::new("a key for the second time", "each key once");
     }
     match message.split_once(", expected ") {
+        Some(("string values must be quoted" | "invalid float", _)) => {
+            Fault::new("a value that is none", "a string in quotes, a number, true, false or a list")
+        }
+        Some((found, "nothing")) => Fault::new(found, TOML),
         Some((found, expected)) => Fault::new(found, expected),
-        None => Fault::new(message, "TOML (https://toml.io)"),
+        None => Fault::new(message, TOML),
     }
 }
+
+const TOML: &str = "TOML (https://toml.io)";

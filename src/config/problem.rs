@@ -82,15 +82,17 @@ pub(super) fn has_user_info(text: &str) -> bool {
     text.contains("://") && text.contains('@')
 }
 
-/// Returns the name of `names` that `typed` was most likely meant to be.
+/// Returns the name of `names` that `typed` was most likely meant to be: a slip of a few letters, else a longer or shorter form.
 pub(super) fn nearest<'n>(typed: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let typed = typed.to_lowercase();
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
     let distance = |name: &str| strsim::damerau_levenshtein(&typed, &name.to_lowercase());
-    let closest = names.into_iter().min_by_key(|name| distance(name))?;
-    let tolerance = (closest.chars().count() / 3).clamp(1, 3);
-    let is_part =
-        typed.len() >= 3 && (closest.contains(typed.as_str()) || typed.contains(closest)) && closest.len() >= 3;
-    (distance(closest) <= tolerance || is_part).then_some(closest)
+    let closest = *names.iter().min_by_key(|name| distance(name))?;
+    if distance(closest) <= (closest.chars().count() / 3).clamp(1, 3) {
+        return Some(closest);
+    }
+    let is_form = |name: &&str| typed.len() >= 3 && name.len() >= 3 && (name.contains(&typed) || typed.contains(*name));
+    names.iter().copied().find(is_form)
 }
 
 impl fmt::Display for Problem {

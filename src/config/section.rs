@@ -81,10 +81,14 @@ impl<'a> Section<'a> {
             self.document.ask(&path);
             match item.get_ref().as_table() {
                 Some(table) => {
-                    sections.push(Self { document: self.document, path, table: Some(table), span: item.span() })
+                    sections.push(Self { document: self.document, path, table: Some(table), span: item.span() });
                 }
                 None => {
-                    self.document.refuse(&At::Span(item.span()), &path, Fault::new(describe(item.get_ref()), &expected))
+                    self.document.refuse(
+                        &At::Span(item.span()),
+                        &path,
+                        Fault::new(describe(item.get_ref()), &expected),
+                    );
                 }
             }
         }
@@ -174,13 +178,12 @@ impl<'a> Section<'a> {
             Raw::Toml(_) => None,
             Raw::Variable(text) => text.parse().ok(),
         };
-        match number.and_then(|number| T::try_from(number).ok()).filter(|number| range.contains(number)) {
-            Some(number) => *into = number,
-            None => {
-                let expected = format!("a whole number from {} to {}", range.start(), range.end());
-                self.document.refuse(&found.at, &join(&self.path, key), Fault::new(found.raw.describe(), expected));
-            }
-        }
+        let number = number.and_then(|number| T::try_from(number).ok()).filter(|number| range.contains(number));
+        let Some(number) = number else {
+            let expected = format!("a whole number from {} to {}", range.start(), range.end());
+            return self.document.refuse(&found.at, &join(&self.path, key), Fault::new(found.raw.describe(), expected));
+        };
+        *into = number;
     }
 
     /// Reads a secret; the empty text is none. No problem ever shows what stands there.
@@ -372,7 +375,9 @@ fn quoted(text: &str) -> String {
 
 fn quoting_hint(value: &DeValue<'_>) -> Option<String> {
     match value {
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Some("write it in quotes".to_owned()),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
+            Some("write it in quotes, with its unit if it has one".to_owned())
+        }
         DeValue::String(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }
 }

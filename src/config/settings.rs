@@ -207,7 +207,7 @@ pub struct Limits {
     pub h2_connection_window: usize,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Identity {
     pub headers: IdentityHeaders,
     pub allow_headers: Vec<HeaderName>,

@@ -50,7 +50,7 @@ impl fmt::Display for Origin {
 }
 
 /// Longer spans than ten years are typing errors, and sums of them would leave the range of a timestamp.
-const LONGEST: Duration = Duration::from_secs(3660 * 86_400);
+const LONGEST: Duration = Duration::from_hours(3660 * 24);
 
 pub(super) fn duration(text: &str) -> Parsed<Duration> {
     let (number, unit) = number_and_unit(text).ok_or(None)?;
@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn durations_have_a_number_and_a_unit() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
-        assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
+        assert_eq!(duration("7d"), Ok(Duration::from_hours(168)));
         for wrong in
             ["", "s", "10", "10 s", "-1s", "1.5h", "99999999999999999999s", "3661d", "18446744073709551615d", "1w"]
         {
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn rates_are_so_many_per_one_unit_of_time_or_off() {
-        assert_eq!(rate("10/m"), Ok(Some(Rate { count: 10, per: Duration::from_secs(60) })));
+        assert_eq!(rate("10/m"), Ok(Some(Rate { count: 10, per: Duration::from_mins(1) })));
         assert_eq!(rate(""), Ok(None));
         for wrong in ["0/m", "10", "10/ms", "10/", "/m", "-1/m", "10/2m", "99999999999/s"] {
             assert!(rate(wrong).is_err(), "{wrong}");

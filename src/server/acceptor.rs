@@ -60,7 +60,10 @@ impl Acceptor {
                     self.seat(stream, peer, place);
                 }
                 Err(error) if concerns_one_connection(&error) => {}
-                Err(error) => tokio::time::sleep(shortage.pause(&error)).await,
+                Err(error) => {
+                    self.counters.failed_accepts.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(shortage.pause(&error)).await;
+                }
             }
         }
     }

@@ -55,6 +55,11 @@ impl Gate {
         self.held_after.store(number, Relaxed);
     }
 
+    /// Whether the request of this number asked for an upgrade.
+    pub fn holds_after(&self, number: u64) -> bool {
+        self.held_after.load(Relaxed) == number
+    }
+
     /// Returns what became of the request that the guard waits for; if nothing yet, the reader is woken when it is known.
     pub fn poll_verdict(&self, context: &Context<'_>) -> Verdict {
         let verdict = self.verdict.load(Relaxed);
@@ -67,7 +72,7 @@ impl Gate {
 
     /// Decides, if the guard waits for the request of this number; returns whether it does.
     pub fn decide(&self, number: u64, verdict: Verdict) -> bool {
-        if self.held_after.load(Relaxed) != number {
+        if !self.holds_after(number) {
             return false;
         }
         self.verdict.store(verdict as u8, Relaxed);

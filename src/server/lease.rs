@@ -12,6 +12,7 @@ pub struct Counters {
     pub(super) accepted: AtomicU64,
     pub(super) open: AtomicUsize,
     pub(super) failed_handshakes: AtomicU64,
+    pub(super) failed_accepts: AtomicU64,
 }
 
 impl Counters {
@@ -28,6 +29,11 @@ impl Counters {
     /// Returns how many connections ended in a TLS handshake that failed or came too late.
     pub fn failed_handshakes(&self) -> u64 {
         self.failed_handshakes.load(Ordering::Relaxed)
+    }
+
+    /// Returns how often accepting failed for want of descriptors or memory.
+    pub fn failed_accepts(&self) -> u64 {
+        self.failed_accepts.load(Ordering::Relaxed)
     }
 }
 

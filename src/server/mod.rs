@@ -50,6 +50,7 @@ pub trait Handler: 'static {
     type Stream: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
     /// Returns the answer to one request, on either protocol. A panic in it answers 500 and is logged; a client that goes away drops it.
+    /// Whoever waits for an upgrade must stop when the answer isn't 101.
     fn handle(
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,

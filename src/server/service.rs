@@ -35,7 +35,7 @@ impl<H: Handler> Service<H> {
     /// Returns the answer to one request. Calls must come in the order of the requests: the guard numbers them the same way.
     pub fn call(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Tracked<Body<H::Stream>>>, Infallible>> + use<H> {
         let number = self.called.get() + 1;
         self.called.set(number);
@@ -43,6 +43,11 @@ impl<H: Handler> Service<H> {
         let gate = self.gate.clone();
         let refused = gate.as_deref().and_then(|gate| gate.refusal_of(number));
         let answered = refused.map(|reason| self.handler.refuse(&self.connection, reason));
+        if gate.as_deref().is_some_and(|gate| !gate.holds_after(number)) {
+            // The library offers an upgrade to whoever sends an `Upgrade` field, and the stream at the connection's end to
+            // whoever still waits for it.
+            request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+        }
         let (handler, connection) = (Rc::clone(&self.handler), Rc::clone(&self.connection));
         async move {
             let response = match answered {

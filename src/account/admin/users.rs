@@ -39,12 +39,12 @@ impl Admin {
     /// Returns the new account. Without a password nobody can sign in to it until it is given one.
     pub async fn add_user(
         &self,
-        profile: Profile,
+        profile: &Profile,
         password: Option<&Secret<String>>,
         passwords: &Passwords,
         now: Timestamp,
     ) -> Result<User> {
-        let change = profile.into_change()?;
+        let change = profile.to_change()?;
         let (email, username) = (change.email.flatten(), change.username.flatten());
         if email.is_none() && username.is_none() {
             return Err(AdminError::Nameless);
@@ -81,8 +81,8 @@ impl Admin {
     }
 
     /// Returns the account as it is after the change. One of e-mail address and user name must remain.
-    pub async fn set_user(&self, user: &User, profile: Profile, now: Timestamp) -> Result<User> {
-        let change = profile.into_change()?;
+    pub async fn set_user(&self, user: &User, profile: &Profile, now: Timestamp) -> Result<User> {
+        let change = profile.to_change()?;
         let keeps_email = change.email.as_ref().map_or(user.email.is_some(), Option::is_some);
         let keeps_username = change.username.as_ref().map_or(user.username.is_some(), Option::is_some);
         if !keeps_email && !keeps_username {
@@ -140,27 +140,28 @@ impl Passwords {
 }
 
 impl Profile {
-    fn into_change(self) -> Result<UserChange> {
+    fn to_change(&self) -> Result<UserChange> {
         Ok(UserChange {
-            email: parsed(self.email, |typed| {
+            email: parsed(self.email.as_deref(), |typed| {
                 Email::parse(typed).map_err(|_| AdminError::InvalidEmail(typed.to_owned()))
             })?,
-            username: parsed(self.username, |typed| {
+            username: parsed(self.username.as_deref(), |typed| {
                 Username::parse(typed).map_err(|_| AdminError::InvalidUsername(typed.to_owned()))
             })?,
-            first_name: parsed(self.first_name, |typed| text("first name", typed))?,
-            last_name: parsed(self.last_name, |typed| text("last name", typed))?,
-            full_name: parsed(self.full_name, |typed| text("full name", typed))?,
-            phone: parsed(self.phone, |typed| text("phone", typed))?,
-            roles: self.roles.map(|names| parse_roles(&names)).transpose()?,
+            first_name: parsed(self.first_name.as_deref(), |typed| text("first name", typed))?,
+            last_name: parsed(self.last_name.as_deref(), |typed| text("last name", typed))?,
+            full_name: parsed(self.full_name.as_deref(), |typed| text("full name", typed))?,
+            phone: parsed(self.phone.as_deref(), |typed| text("phone", typed))?,
+            roles: self.roles.as_deref().map(parse_roles).transpose()?,
             is_active: None,
         })
     }
 }
 
 /// Returns the field as a change: nothing typed leaves it, white space clears it.
-fn parsed<T>(typed: Option<String>, parse: impl FnOnce(&str) -> Result<T>) -> Result<Option<Option<T>>> {
-    match typed.as_deref().map(str::trim) {
+#[allow(clippy::option_option)] // the store's own way to tell `leave` from `clear`
+fn parsed<T>(typed: Option<&str>, parse: impl FnOnce(&str) -> Result<T>) -> Result<Option<Option<T>>> {
+    match typed.map(str::trim) {
         None => Ok(None),
         Some("") => Ok(Some(None)),
         Some(typed) => parse(typed).map(|value| Some(Some(value))),

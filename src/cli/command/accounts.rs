@@ -233,7 +233,7 @@ pub struct IssueToken {
     pub file: ConfigFile,
     /// An e-mail address, a user name or an id
     pub who: String,
-    /// How long the access token lives, such as 90s, 15m, 12h, 7d [default: auth.access_ttl]
+    /// How long the access token lives, such as 90s or 15m, at most auth.access_ttl, which is the default
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub ttl: Option<Duration>,
     /// Print the refresh token as well, on a second line
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn spans_have_a_number_and_a_unit() {
         assert_eq!(parse_span("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_span("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(parse_span("7d"), Ok(Duration::from_hours(7 * 24)));
         for wrong in ["", "15", "m", "0s", "-1m", "1.5h", "15 m", "15mm", "99999999999999d", "ä"] {
             assert!(parse_span(wrong).is_err(), "{wrong}");
         }

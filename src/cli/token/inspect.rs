@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Context;
 use crate::auth::Trust;
+use crate::cli::context::{self, Context};
 use crate::cli::failure::Result;
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -63,7 +63,7 @@ pub fn to_json(decoded: &Decoded, verdict: &Verdict) -> Value {
 /// Returns what would become of the token: first as any node would judge it, then by its session and user in the store.
 pub async fn judge(context: &Context, decoded: &Decoded, token: &str) -> Result<Verdict> {
     let trust = context.trust().await?;
-    let now = context.now();
+    let now = context::now();
     if decoded.is_refresh() {
         return match verify_refresh(&trust.refresh, &trust.expected, token, now) {
             Ok(claims) => judge_refresh(context, &claims).await,

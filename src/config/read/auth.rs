@@ -81,13 +81,10 @@ fn fields(section: &Section<'_>, auth: &mut Auth) {
 const SHORTEST_SECRET: usize = 32;
 
 fn signing(section: &Section<'_>, auth: &mut Auth) {
-    let before = section.document.problem_count();
-    section.choice("algorithm", &mut auth.algorithm, &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)));
-    let algorithm_is_known = section.document.problem_count() == before;
+    let names = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
+    let algorithm_is_known = section.document.is_clean(|| section.choice("algorithm", &mut auth.algorithm, &names));
     let secrets = &mut auth.secrets;
-    let before_secret = section.document.problem_count();
-    section.secret("secret", &mut secrets.access);
-    let secret_was_read = section.document.problem_count() == before_secret;
+    let secret_was_read = section.document.is_clean(|| section.secret("secret", &mut secrets.access));
     section.secret("refresh_secret", &mut secrets.refresh);
     section.secret("key_encryption_secret", &mut secrets.key_encryption);
     let all = [
@@ -102,18 +99,19 @@ fn signing(section: &Section<'_>, auth: &mut Auth) {
             section.refuse(key, Fault::new(format!("a secret of {length} bytes"), "at least 32 bytes").hint(hint));
         }
     }
-    if !algorithm_is_known {
-        return;
+    if algorithm_is_known && secret_was_read {
+        refuse_disagreement(section, auth);
     }
-    let name = auth.algorithm.name();
+}
+
+/// Refuses a symmetric algorithm without its secret, and secrets that the algorithm has no use for.
+fn refuse_disagreement(section: &Section<'_>, auth: &Auth) {
+    let (name, secrets) = (auth.algorithm.name(), &auth.secrets);
     if auth.algorithm.is_symmetric() {
-        if secrets.access.is_none() && secret_was_read {
+        if secrets.access.is_none() {
             let key = if section.is_set("secret") { "secret" } else { "algorithm" };
-            let hint = Some("set auth.secret = \"env:VESTIBULE_SECRET\", for example".to_owned());
-            section.refuse(
-                key,
-                Fault::new(format!("{name} without a secret"), "auth.secret of at least 32 bytes").hint(hint),
-            );
+            let fault = Fault::new(format!("{name} without a secret"), "auth.secret of at least 32 bytes");
+            section.refuse(key, fault.hint(Some("set auth.secret = \"env:AUTH_SECRET\", for example".to_owned())));
         }
         return;
     }
@@ -171,30 +169,32 @@ fn presentation(section: &Section<'_>, auth: &mut Auth, settings: &Settings) {
     });
 }
 
-/// Every endpoint that may have a second path: its key, and its own place below the prefix.
-const ENDPOINTS: [(&str, Endpoint, &str); 16] = [
-    ("register", Endpoint::Register, "/register"),
-    ("login", Endpoint::Login, "/login"),
-    ("refresh", Endpoint::Refresh, "/refresh"),
-    ("logout", Endpoint::Logout, "/logout"),
-    ("logout_all", Endpoint::LogoutAll, "/logout/all"),
-    ("me", Endpoint::Me, "/me"),
-    ("sessions", Endpoint::Sessions, "/sessions"),
-    ("password_change", Endpoint::PasswordChange, "/password/change"),
-    ("token", Endpoint::Token, "/token"),
-    ("token_verify", Endpoint::TokenVerify, "/token/verify"),
-    ("introspect", Endpoint::Introspect, "/introspect"),
-    ("revoke", Endpoint::Revoke, "/revoke"),
-    ("forward", Endpoint::Forward, "/forward"),
-    ("jwks", Endpoint::Jwks, "/.well-known/jwks.json"),
-    ("metadata", Endpoint::Metadata, "/.well-known/oauth-authorization-server"),
-    ("openapi", Endpoint::Openapi, "/openapi.json"),
+/// Every endpoint that may have a second path, and its own place below the prefix.
+const ENDPOINTS: [(Endpoint, &str); 16] = [
+    (Endpoint::Register, "/register"),
+    (Endpoint::Login, "/login"),
+    (Endpoint::Refresh, "/refresh"),
+    (Endpoint::Logout, "/logout"),
+    (Endpoint::LogoutAll, "/logout/all"),
+    (Endpoint::Me, "/me"),
+    (Endpoint::Sessions, "/sessions"),
+    (Endpoint::PasswordChange, "/password/change"),
+    (Endpoint::Token, "/token"),
+    (Endpoint::TokenVerify, "/token/verify"),
+    (Endpoint::Introspect, "/introspect"),
+    (Endpoint::Revoke, "/revoke"),
+    (Endpoint::Forward, "/forward"),
+    (Endpoint::Jwks, "/.well-known/jwks.json"),
+    (Endpoint::Metadata, "/.well-known/oauth-authorization-server"),
+    (Endpoint::Openapi, "/openapi.json"),
 ];
 
 fn paths(section: &Section<'_>, auth: &mut Auth) {
     let below = |path: &str| format!("{}{path}", auth.prefix.as_str());
-    let mut taken: BTreeMap<String, &str> = ENDPOINTS.iter().map(|(key, _, path)| (below(path), *key)).collect();
-    for (key, endpoint, _) in ENDPOINTS {
+    let mut taken: BTreeMap<String, &str> =
+        ENDPOINTS.iter().map(|(endpoint, path)| (below(path), endpoint.name())).collect();
+    for (endpoint, _) in ENDPOINTS {
+        let key = endpoint.name();
         let mut path: Option<PathPrefix> = None;
         section.optional(key, &mut path, "a canonical path such as \"/login\", not the root", |text| {
             let path = canonical_path(text)?;

@@ -25,33 +25,30 @@ struct Placed<'a> {
 }
 
 pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, auth: &Auth) -> Vec<Route> {
-    let before = root.document.problem_count();
-    let sections = root.tables("route");
-    if sections.is_empty() && root.document.problem_count() == before {
+    let mut sections = Vec::new();
+    let is_clean = root.document.is_clean(|| sections = root.tables("route"));
+    if is_clean && sections.is_empty() {
         let fault = Fault::new("no route", "at least one [[route]]").hint(Some(FIRST_ROUTE.to_owned()));
         root.document.refuse(&At::File, "route", fault);
     }
     let placed: Vec<Placed<'_>> = sections.into_iter().filter_map(|section| read(section, upstreams)).collect();
     for route in &placed {
         refuse_below_prefix(route, auth);
-        refuse_slash_above_other_access(route, &placed);
     }
-    refuse_duplicates(&placed);
+    refuse_conflicts(placed.iter().collect());
     placed.into_iter().map(|placed| placed.route).collect()
 }
 
 /// Returns the route, unless it is unclear which requests it is for.
 fn read<'a>(section: Section<'a>, upstreams: &mut Upstreams<'_>) -> Option<Placed<'a>> {
-    let before = section.document.problem_count();
     let mut path = PathPrefix::parse("/").expect("the root is canonical");
-    section.parsed("path", &mut path, "a canonical path such as \"/api\"", canonical_path);
-    let mut host = HostPattern::Any;
-    section.parsed("host", &mut host, "\"app.example.com\", \"*.example.com\", or \"\" for every host", |text| {
-        HostPattern::parse(text).map_err(way_out)
+    let (mut host, mut methods) = (HostPattern::Any, Vec::new());
+    let is_clear = section.document.is_clean(|| {
+        section.parsed("path", &mut path, "a canonical path such as \"/api\"", canonical_path);
+        let hosts = "\"app.example.com\", \"*.example.com\", or \"\" for every host";
+        section.parsed("host", &mut host, hosts, |text| HostPattern::parse(text).map_err(|error| Some(way_out(error))));
+        section.list("methods", &mut methods, "a method in capitals, such as \"GET\"", method);
     });
-    let mut methods = Vec::new();
-    section.list("methods", &mut methods, "a method in capitals, such as \"GET\"", method);
-    let is_clear = section.document.problem_count() == before;
     let mut keep_encoded_slash = false;
     section.choice("encoded_slash", &mut keep_encoded_slash, &[("refuse", false), ("keep", true)]);
     let mut strip_prefix = false;
@@ -64,16 +61,14 @@ fn read<'a>(section: Section<'a>, upstreams: &mut Upstreams<'_>) -> Option<Place
 }
 
 pub(super) fn canonical_path(text: &str) -> Parsed<PathPrefix> {
-    PathPrefix::parse(text).map_err(way_out)
+    PathPrefix::parse(text).map_err(|error| Some(way_out(error)))
 }
 
-fn way_out(error: PatternError) -> Option<String> {
-    Some(match error {
+fn way_out(error: PatternError) -> String {
+    match error {
         PatternError::NotCanonical(canonical) => format!("write `{canonical}`"),
-        other @ (PatternError::NotAbsolute | PatternError::Unreachable | PatternError::InvalidHost) => {
-            other.to_string()
-        }
-    })
+        PatternError::NotAbsolute | PatternError::Unreachable | PatternError::InvalidHost => error.to_string(),
+    }
 }
 
 fn method(text: &str) -> Parsed<Method> {
@@ -96,10 +91,8 @@ enum Kind {
 
 fn access(section: &Section<'_>) -> Access {
     let mut kind = Kind::Protected;
-    let before = section.document.problem_count();
     let kinds = [("public", Kind::Public), ("optional", Kind::Optional), ("protected", Kind::Protected)];
-    section.choice("access", &mut kind, &kinds);
-    let kind_is_known = section.document.problem_count() == before;
+    let kind_is_known = section.document.is_clean(|| section.choice("access", &mut kind, &kinds));
     let mut demands = Demands::default();
     section.list("roles", &mut demands.roles, ROLE, role);
     section.list("scopes", &mut demands.scopes, SCOPE, scope);
@@ -154,41 +147,41 @@ fn is_below(path: &PathPrefix, above: &PathPrefix) -> bool {
     path != above && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// An upstream that reads `%2F` as `/` would serve what the narrower route guards (SPEC 2).
-fn refuse_slash_above_other_access(placed: &Placed<'_>, all: &[Placed<'_>]) {
-    let wide = &placed.route;
-    let guarded = |other: &&Placed<'_>| {
-        let narrow = &other.route;
-        is_below(&narrow.path, &wide.path) && covers(&wide.host, &narrow.host) && narrow.access != wide.access
-    };
-    let Some(narrow) = all.iter().find(guarded).filter(|_| wide.keep_encoded_slash) else { return };
-    let place = placed.section.document.describe(&narrow.section.at("path"));
+/// Refuses routes for the same requests, and `encoded_slash = "keep"` above a narrower route with other access: an upstream
+/// that reads `%2F` as `/` would serve what the narrower one guards (SPEC 2).
+fn refuse_conflicts(mut placed: Vec<&Placed<'_>>) {
+    let build = |placed: &[&Placed<'_>]| Table::build(placed.iter().map(|placed| placed.route.entry(())).collect());
+    let mut table = build(&placed);
+    if let Err(duplicates) = &mut table {
+        // The third of three alike is one mistake and not two.
+        duplicates.sort_by_key(|pair| (pair.second, pair.first));
+        duplicates.dedup_by_key(|pair| pair.second);
+        for duplicate in duplicates.iter().rev() {
+            let second = placed.remove(duplicate.second);
+            refuse_duplicate(placed[duplicate.first], second);
+        }
+        table = build(&placed);
+    }
+    let conflicts = table.map(|table| table.slash_conflicts()).unwrap_or_default();
+    for pair in &conflicts {
+        // Several narrower routes are one mistake of the wide one.
+        if conflicts.iter().find(|other| other.kept == pair.kept) == Some(pair) {
+            refuse_kept_slash(placed[pair.kept], placed[pair.narrower]);
+        }
+    }
+}
+
+fn refuse_duplicate(first: &Placed<'_>, second: &Placed<'_>) {
+    let place = first.section.document.describe(&first.section.at("path"));
+    let found = format!("a second route for the same requests to `{}`", second.route.path.as_str());
+    let fault = Fault::new(found, "another host, path or methods").hint(Some(format!("the first is at {place}")));
+    second.section.refuse("path", fault);
+}
+
+fn refuse_kept_slash(wide: &Placed<'_>, narrow: &Placed<'_>) {
+    let place = narrow.section.document.describe(&narrow.section.at("path"));
     let found = format!("\"keep\" above `{}`, which has another access", narrow.route.path.as_str());
     let hint =
         format!("the narrower route is at {place}; give both the same access, or keep encoded slashes further down");
-    placed.section.refuse("encoded_slash", Fault::new(found, "\"refuse\"").hint(Some(hint)));
-}
-
-/// Whether every host of `narrow` is one of `wide`.
-fn covers(wide: &HostPattern, narrow: &HostPattern) -> bool {
-    match (wide, narrow) {
-        (HostPattern::Any, _) => true,
-        (HostPattern::Exact(wide), HostPattern::Exact(narrow)) => wide == narrow,
-        (HostPattern::Suffix(wide), HostPattern::Exact(narrow) | HostPattern::Suffix(narrow)) => {
-            narrow.ends_with(wide.as_str())
-        }
-        (HostPattern::Exact(_) | HostPattern::Suffix(_), _) => false,
-    }
-}
-
-fn refuse_duplicates(placed: &[Placed<'_>]) {
-    let entries = placed.iter().map(|placed| placed.route.entry(())).collect();
-    let Err(duplicates) = Table::build(entries) else { return };
-    for duplicate in duplicates {
-        let (first, second) = (&placed[duplicate.first], &placed[duplicate.second]);
-        let place = first.section.document.describe(&first.section.at("path"));
-        let found = format!("a second route for the same requests to `{}`", second.route.path.as_str());
-        let fault = Fault::new(found, "another host, path or methods").hint(Some(format!("the first is at {place}")));
-        second.section.refuse("path", fault);
-    }
+    wide.section.refuse("encoded_slash", Fault::new(found, "\"refuse\"").hint(Some(hint)));
 }

@@ -44,8 +44,11 @@ pub(super) fn per_core(section: &Section<'_>, key: &str) -> Option<NonZeroUsize>
 }
 
 fn listeners(section: &Section<'_>, server: &mut Server) {
-    let places = section.list("listen", &mut server.listen, ADDRESS, text::address);
-    if section.is_set("listen") && server.listen.is_empty() {
+    let mut places = Vec::new();
+    let is_clean = section.document.is_clean(|| {
+        places = section.list("listen", &mut server.listen, ADDRESS, text::address);
+    });
+    if is_clean && server.listen.is_empty() {
         section.refuse("listen", Fault::new("no address to listen on", ADDRESS));
     }
     for (index, address) in server.listen.iter().enumerate() {
@@ -99,14 +102,14 @@ enum Mode {
 pub(super) fn tls(section: &Section<'_>) -> Tls {
     let mut tls = Tls::default();
     let mut mode = Mode::SelfSigned;
-    let before = section.document.problem_count();
-    section.choice("mode", &mut mode, &[("files", Mode::Files), ("self-signed", Mode::SelfSigned), ("off", Mode::Off)]);
-    let mode_is_known = section.document.problem_count() == before;
+    let modes = [("files", Mode::Files), ("self-signed", Mode::SelfSigned), ("off", Mode::Off)];
+    let mode_is_known = section.document.is_clean(|| section.choice("mode", &mut mode, &modes));
     let versions = [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
     section.choice("min_version", &mut tls.min_version, &versions);
-    let tables = section.tables("certificate");
+    let mut tables = Vec::new();
+    let is_list = section.document.is_clean(|| tables = section.tables("certificate"));
     let certificates: Vec<CertificateFiles> = tables.iter().map(certificate).collect();
-    if mode_is_known && mode == Mode::Files && tables.is_empty() {
+    if mode_is_known && is_list && mode == Mode::Files && tables.is_empty() {
         let hint = "add [[tls.certificate]] with cert = \"fullchain.pem\" and key = \"privkey.pem\"".to_owned();
         section
             .refuse("mode", Fault::new("\"files\" without a certificate", "at least one certificate").hint(Some(hint)));

@@ -26,9 +26,14 @@ impl<'a> Upstreams<'a> {
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
             if !is_name {
                 let fault = Fault::new(format!("an upstream named {name:.80?}"), "1 to 64 letters, digits, `-` or `_`");
-                section.document.refuse(&at, "upstream", fault);
+                section.document.refuse(&at, &format!("upstream.{name:.80}"), fault);
             }
-            list.push(upstream(&section.table(&name), &name));
+            let mut table = None;
+            let is_table = section.document.is_clean(|| table = Some(section.table(&name)));
+            // One that is no table is still a name, so that routes that use it are not blamed as well.
+            list.push(
+                table.filter(|_| is_table).map_or_else(|| Upstream::named(&name), |table| upstream(&table, &name)),
+            );
         }
         Self { section: section.clone(), named: list.len(), list, used: BTreeSet::new() }
     }
@@ -36,7 +41,7 @@ impl<'a> Upstreams<'a> {
     /// Returns the upstream that a route names or whose URL it gives.
     pub(super) fn find(&mut self, text: &str) -> Parsed<UpstreamId> {
         let index = if text.contains("://") { Some(self.find_url(text)?) } else { self.find_name(text) };
-        let Some(index) = index else { return Err(self.hint_for(text)) };
+        let Some(index) = index else { return Err(Some(self.hint_for(text))) };
         self.used.insert(index);
         Ok(UpstreamId(index))
     }
@@ -57,16 +62,16 @@ impl<'a> Upstreams<'a> {
         Ok(self.list.len() - 1)
     }
 
-    fn hint_for(&self, name: &str) -> Option<String> {
+    fn hint_for(&self, name: &str) -> String {
         let names = || self.list[..self.named].iter().map(|upstream| upstream.name.as_str());
         if let Some(near) = nearest(name, names()) {
-            return Some(format!("did you mean {near:?}?"));
+            return format!("did you mean {near:?}?");
         }
         let known: Vec<&str> = names().take(10).collect();
         if known.is_empty() {
-            return Some("give a URL such as \"http://127.0.0.1:3000\", or add an [upstream.NAME] section".to_owned());
+            return "give a URL such as \"http://127.0.0.1:3000\", or add an [upstream.NAME] section".to_owned();
         }
-        Some(format!("there is {}", known.join(", ")))
+        format!("there is {}", known.join(", "))
     }
 
     /// Returns every upstream, and warns of those that no route leads to.
@@ -84,9 +89,10 @@ impl<'a> Upstreams<'a> {
 
 fn upstream(section: &Section<'_>, name: &str) -> Upstream {
     let mut upstream = Upstream::named(name);
-    let before = section.document.problem_count();
-    section.list("servers", &mut upstream.servers, SERVER, text::origin);
-    if upstream.servers.is_empty() && section.document.problem_count() == before {
+    let is_clean = section.document.is_clean(|| {
+        section.list("servers", &mut upstream.servers, SERVER, text::origin);
+    });
+    if is_clean && upstream.servers.is_empty() {
         section
             .refuse("servers", Fault::new("an upstream without servers", format!("servers = [\"…\"], each {SERVER}")));
     }

@@ -1,8 +1,9 @@
 //! The files we ship say what the program does.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::super::document::Document;
+use super::super::document::{Document, join};
 use super::super::{Settings, load, read_document};
 use super::{Environment, ROUTE, environment};
 use crate::config::settings::{Upstream, UpstreamId};
@@ -48,37 +49,47 @@ fn with_examples() -> String {
         .collect()
 }
 
+/// Returns every key that the reader asks of the file of defaults, and what it calls unknown there.
+fn asked_and_unknown(text: &str) -> (BTreeSet<String>, Vec<String>) {
+    let none = Environment::default();
+    let document = Document::new("vestibule.toml", text, &none);
+    read_document(&document);
+    let asked = document.asked();
+    assert!(asked.len() > 100, "the reader asks for {} keys", asked.len());
+    let problems = document.into_problems().into_iter();
+    (asked, problems.filter(|problem| problem.found.contains("unknown")).map(|problem| problem.to_string()).collect())
+}
+
+fn collect_paths(value: &toml::Value, path: &str, into: &mut BTreeSet<String>) {
+    into.insert(path.to_owned());
+    if let Some(table) = value.as_table() {
+        table.iter().for_each(|(key, value)| collect_paths(value, &join(path, key), into));
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        collect_paths(item, &format!("{path}[{}]", index + 1), into);
+    }
+}
+
 #[test]
 fn the_file_of_defaults_names_every_key_and_none_that_does_not_exist() {
     let text = with_examples();
-    let none = Environment::default();
-    let document = Document::new("vestibule.toml", &text, &none);
-    read_document(&document);
-    let asked = document.asked();
-    assert!(asked.len() > 80, "the reader asks for {} keys", asked.len());
-    for path in &asked {
-        let key = path.rsplit('.').next().expect("a path has a last part");
-        let named = text.lines().any(|line| {
-            line.starts_with(&format!("{key} = "))
-                || line.starts_with('[')
-                    && line.trim_start_matches('[').starts_with(path.split("[1]").next().unwrap_or(path))
-        });
-        assert!(named, "{path}");
-    }
-    let unknown =
-        document.into_problems().into_iter().filter(|problem| problem.found.contains("unknown")).collect::<Vec<_>>();
-    assert_eq!(unknown, []);
+    let (asked, unknown) = asked_and_unknown(&text);
+    let mut named = BTreeSet::new();
+    collect_paths(&text.parse::<toml::Table>().expect("TOML").into(), "", &mut named);
+    assert_eq!(asked.difference(&named).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(unknown, Vec::<String>::new());
 }
 
 #[test]
 fn the_guide_explains_every_key() {
-    let none = Environment::default();
-    let text = with_examples();
-    let document = Document::new("vestibule.toml", &text, &none);
-    read_document(&document);
-    for path in document.asked().iter().filter(|path| path.contains('.') && !path.starts_with("auth.role_scopes.")) {
-        let key = path.rsplit('.').next().expect("a path has a last part").trim_end_matches("[1]");
-        assert!(GUIDE.contains(&format!("`{key}`")), "{path}");
+    let (asked, _) = asked_and_unknown(&with_examples());
+    for path in &asked {
+        let is_table = asked
+            .iter()
+            .any(|other| other.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with(['.', '['])));
+        let is_name = path.starts_with("auth.role_scopes.");
+        let key = path.rsplit('.').next().expect("a path has a last part");
+        assert!(is_table || is_name || GUIDE.contains(&format!("`{key}`")), "{path}");
     }
 }
 

@@ -55,20 +55,21 @@ fn values_of_the_wrong_type_are_told_the_right_one() {
 
 #[test]
 fn a_syntax_error_is_one_problem_at_its_place() {
-    expect_each(
-        &[
-            ("[server]\nlisten = [\"a\"", "", ""),
-            ("[server\n", "", ""),
-            ("a = 1\na = 2", "a = 2", "a key for the second time"),
-        ]
-        .map(|row| {
-            if row.1 == "a = 2" {
-                ("[log]\nlevel = \"info\"\nlevel = \"warn\"", "level = \"warn\"", row.2)
-            } else {
-                row
-            }
-        }),
-    );
+    expect_each(&[
+        ("[server]\nlisten = [\"a\"\ndrain = \"1s\"", "drain", "missing comma"),
+        ("[server\n", "", "unclosed table, expected `]`"),
+        ("[log]\nlevel = info", "info", "a string in quotes"),
+        ("[log]\nlevel = \"info\nzebra = 1", "", "invalid basic string, expected `\"`"),
+        ("a = 01", "0", "leading zero, expected TOML"),
+    ]);
+}
+
+#[test]
+fn a_repeated_key_hides_no_other_problem() {
+    expect_each(&[("[log]\nlevel = \"info\"\nlevel = \"warn\"", "level = \"warn\"", "a key for the second time")]);
+    let lines: Vec<usize> =
+        refuse("[log]\nlevel = \"info\"\nlevel = \"warn\"\nzebra = 1").iter().map(|found| found.line).collect();
+    assert_eq!(lines, [3, 4]);
 }
 
 #[test]

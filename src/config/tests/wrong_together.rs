@@ -43,6 +43,14 @@ fn an_exact_duplicate_is_a_problem_at_the_second_that_names_the_first() {
 }
 
 #[test]
+fn each_route_too_many_is_one_problem() {
+    let text = route("path = \"/a\"").repeat(3);
+    let lines: Vec<usize> =
+        parse("a.toml", &text, &Environment::default()).unwrap_err().0.iter().map(|found| found.line).collect();
+    assert_eq!(lines, [6, 9]);
+}
+
+#[test]
 fn the_same_path_with_other_methods_or_hosts_is_no_duplicate() {
     let text = route("path = \"/a\"\nmethods = [\"GET\"]")
         + &route("path = \"/a\"")
@@ -78,6 +86,10 @@ fn encoded_slashes_are_not_kept_above_a_route_with_other_access() {
     assert!(problem.hint.as_ref().is_some_and(|hint| hint.contains("a.toml:7:8")), "{problem}");
     only_problem(&narrow("host = \"a.example\"\naccess = \"public\""));
     assert!(parse("a.toml", &narrow(""), &Environment::default()).is_ok(), "the same access is fine");
+    let twice = narrow("access = \"public\"") + &route("path = \"/files\"\nencoded_slash = \"keep\"");
+    let paths: Vec<String> =
+        parse("a.toml", &twice, &Environment::default()).unwrap_err().0.into_iter().map(|found| found.path).collect();
+    assert_eq!(paths, ["route[1].encoded_slash", "route[3].path"], "a duplicate hides nothing");
     let beside = wide.clone() + &route("path = \"/filesystem\"\naccess = \"public\"");
     assert!(parse("a.toml", &beside, &Environment::default()).is_ok(), "a path beside is fine");
 }

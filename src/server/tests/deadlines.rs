@@ -59,12 +59,7 @@ async fn a_client_that_does_not_read_is_cut_off() {
     let (server, _) = start(hasty());
     let mut stream = connect(&server).await;
     stream.write_all(get("/large").as_bytes()).await.unwrap();
-    soon(async {
-        while server.counters().accepted() == 0 || server.counters().open() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    until(|| server.counters().accepted() == 1 && server.counters().open() == 0).await;
 }
 
 #[tokio::test]
@@ -78,12 +73,7 @@ async fn a_stalled_tls_handshake_ends_and_blocks_nobody() {
     let mut nothing = Vec::new();
     soon(stalled.read_to_end(&mut nothing)).await.unwrap();
     assert!(nothing.is_empty());
-    soon(async {
-        while server.counters().failed_handshakes() < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    until(|| server.counters().failed_handshakes() == 2).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod drain;
 mod framing;
 mod ops;
 mod protocols;
+mod shortage;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -126,6 +127,16 @@ async fn connect(server: &Server) -> TcpStream {
 /// Waits for `future`, which must not take long.
 async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.expect("this should not take so long")
+}
+
+/// Waits until `is_so`.
+async fn until(is_so: impl Fn() -> bool) {
+    soon(async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
 }
 
 /// Returns all that comes until the server closes.
