@@ -91,6 +91,11 @@ impl Api {
         self.routes.owns(path)
     }
 
+    /// Returns what logs show in place of a path of ours that holds a token; `None` if it holds none.
+    pub fn path_without_secrets(&self, path: &str) -> Option<String> {
+        self.routes.path_without_secrets(path)
+    }
+
     /// Returns the answer to a request whose URI is canonical and whose body is within its limit.
     pub async fn answer(&self, client: ClientAddr, request_id: &str, request: Request<Bytes>) -> Response<Bytes> {
         let answered = self.dispatch(client, request_id, &request).await;

@@ -20,8 +20,10 @@ pub fn check_deep(settings: &Settings) -> Vec<String> {
 
 async fn look(settings: &Settings) -> Vec<String> {
     let mut wrong = Vec::new();
-    if let Err(error) = listeners::certificates(settings, Clock::system().now()) {
-        wrong.push(error.to_string());
+    let now = Clock::system().now();
+    match listeners::certificates(settings, now) {
+        Ok(certificates) => wrong.extend(certificates.iter().flat_map(|certificates| certificates.objections(now))),
+        Err(error) => wrong.push(error.to_string()),
     }
     wrong.extend(look_at_store(settings).await.err());
     for upstream in &settings.upstreams {

@@ -80,11 +80,25 @@ impl Shared {
         Ok(())
     }
 
+    /// Returns what clients will object to in the certificates of this moment.
+    pub fn objections(&self) -> Vec<String> {
+        self.certificates.as_ref().map_or_else(Vec::new, |certificates| certificates.objections(self.clock.now()))
+    }
+
+    pub fn warn_of_objections(&self) {
+        for objection in self.objections() {
+            tracing::warn!("{objection}; clients will refuse it");
+        }
+    }
+
     pub fn renew_certificates(&self) {
         let Some(certificates) = &self.certificates else { return };
         match certificates.renew() {
             Ok(Reload::Unchanged) => {}
-            Ok(Reload::Replaced) => tracing::info!("new certificates are in use"),
+            Ok(Reload::Replaced) => {
+                tracing::info!("new certificates are in use");
+                self.warn_of_objections();
+            }
             Err(error) => tracing::error!(%error, "changed certificates are refused; the old ones stay in use"),
         }
     }

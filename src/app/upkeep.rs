@@ -12,7 +12,7 @@ use super::parts::Parts;
 use super::reload;
 
 /// How often what has expired is forgotten.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -59,9 +59,10 @@ async fn follow_keys(shared: Arc<reload::Shared>) {
 async fn follow_signals(shared: Arc<reload::Shared>, source: Option<PathBuf>) {
     let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
     while hangups.recv().await.is_some() {
-        match &source {
-            Some(source) => shared.reload(source).await,
-            None => tracing::info!("no configuration file to reload"),
+        if let Some(source) = &source {
+            shared.reload(source).await;
+        } else {
+            tracing::info!("no configuration file to reload");
         }
     }
 }

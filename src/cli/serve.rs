@@ -1,21 +1,41 @@
-//! `vestibule serve`: run what the configuration says, until a signal.
+//! `vestibule serve`: run what the configuration says, until a signal. What `front` and `demo` run goes through here too,
+//! so that none of them runs without a log.
+
+use std::path::PathBuf;
 
 use super::command::ConfigFile;
 use super::context::load;
-use super::failure::Result;
-use crate::app;
+use super::failure::{Failure, Result};
+use crate::app::{self, Running};
 use crate::config::Settings;
+use crate::config::settings::{Log, LogFormat};
+use crate::telemetry::access::Format;
+use crate::telemetry::log;
 
 pub fn run(file: &ConfigFile) -> Result<()> {
     let (path, settings) = load(file)?;
-    report_warnings(&settings);
-    // What listens where is in the log.
-    app::serve(settings, Some(path), |_| {})?;
+    run_gateway(settings, Some(path), |_| {})
+}
+
+/// Starts the log, says what is doubtful in `settings`, and runs them until a signal and a drain.
+pub fn run_gateway(settings: Settings, source: Option<PathBuf>, announce: impl FnOnce(&Running)) -> Result<()> {
+    start_log(&settings.log)?;
+    for warning in &settings.warnings {
+        tracing::warn!(warning, "doubtful configuration");
+    }
+    app::serve(settings, source, |running| {
+        for address in &running.listen {
+            tracing::info!(%address, tls = running.is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
+        }
+        announce(running);
+    })?;
     Ok(())
 }
 
-pub fn report_warnings(settings: &Settings) {
-    for warning in &settings.warnings {
-        anstream::eprintln!("warning: {warning}");
-    }
+fn start_log(settings: &Log) -> Result<()> {
+    let format = match settings.format {
+        LogFormat::Json => Format::Json,
+        LogFormat::Text => Format::Text,
+    };
+    log::start(format, settings.level.as_str()).map_err(Failure::other)
 }

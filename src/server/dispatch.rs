@@ -114,7 +114,8 @@ impl Dispatch {
         }
         if edge.api.owns(target.path()) {
             visit.trace.access = Some(AccessKind::Own);
-            return Ok(self.ask_office(edge, &ingress, request).await?.map(Body::from));
+            visit.shown_path = edge.api.path_without_secrets(target.path());
+            return Ok(self.ask_office(edge, &ingress, request, &mut visit.bytes_in).await?.map(Body::from));
         }
         self.gateway.serve(&edge.rules, ingress, request, &mut visit.trace).await
     }
@@ -125,10 +126,12 @@ impl Dispatch {
         edge: &Arc<Edge>,
         ingress: &Ingress<'_>,
         request: Request<Incoming>,
+        bytes_in: &mut u64,
     ) -> Result<Response<Bytes>, Refusal> {
         let (mut parts, body) = request.into_parts();
         parts.uri = ingress.target.path_and_query().parse().map_err(|_| Refusal::Internal)?;
         let body = read_whole(body, edge.body_timeout).await?;
+        *bytes_in = body.len() as u64;
         let place = Arc::clone(&self.desk).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
         let (edge, client) = (Arc::clone(edge), ingress.client);
         let request_id = ingress.request_id.to_str().unwrap_or_default().to_owned();
