@@ -195,7 +195,7 @@ fn accounts_and_store_know_no_http() {
 fn only_the_clock_reads_time() {
     let mut wrong = Vec::new();
     let mut in_clock = 0;
-    for source in &sources() {
+    for source in sources().iter().filter(|source| source.path.starts_with("src/")) {
         for reading in [["SystemTime", ":", ":", "now"], ["Instant", ":", ":", "now"]] {
             for place in places(&source.shipped, &reading) {
                 if source.room() == Some("clock") {
