@@ -54,3 +54,10 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("took too long: {what}"))
 }
+
+/// Returns a gateway with [`usual`] routes before an app of its own, configured by `more` as well.
+pub async fn serve(more: &str) -> (Gateway, Upstream) {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&format!("{more}\n{}", usual(&upstream))).await;
+    (gateway, upstream)
+}

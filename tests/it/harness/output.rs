@@ -55,9 +55,9 @@ impl Output {
     pub async fn line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let mut receiver = self.written.subscribe();
         let found = |written: &Written| written.lines.iter().find(|line| wanted(line)).cloned();
-        let waited =
+        let found_in_time =
             tokio::time::timeout(PATIENCE, receiver.wait_for(|written| found(written).is_some() || written.is_closed));
-        let line = waited.await.ok().and_then(|written| found(&written.unwrap()));
+        let line = found_in_time.await.ok().and_then(|written| found(&written.unwrap()));
         line.unwrap_or_else(|| panic!("no line on {} that is {what}; there were:\n{}", self.name, self.text()))
     }
 

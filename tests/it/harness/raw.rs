@@ -188,7 +188,7 @@ impl Raw {
     }
 
     async fn read_more(&mut self) -> usize {
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         let read = soon("bytes from the gateway", self.stream.read(&mut piece)).await;
         // A connection that is torn down with bytes under way reads as reset; TLS without its closing words as an error.
         let count = read.unwrap_or(0);

@@ -71,8 +71,7 @@ impl Upstream {
     }
 
     pub async fn start_at(address: &str) -> Self {
-        let listener = std::net::TcpListener::bind(address).unwrap();
-        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::bind(address).await.unwrap().into_std().unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             requests: Mutex::default(),
