@@ -56,7 +56,6 @@ pub fn probes(site: &Site) -> Vec<Probe> {
         ("two spaces in the request line", format!("GET  {path} HTTP/1.1")),
         ("a space in the target", format!("GET {path} x HTTP/1.1")),
         ("a tab in the request line", format!("GET\t{path}\tHTTP/1.1")),
-        ("a target that is no path", "GET selftest HTTP/1.1".to_owned()),
     ] {
         probes.push(raw(name, format!("{}\r\n{second}", head(&line)), Expect::RefusedForGood(&[400, 404, 501, 505])));
     }

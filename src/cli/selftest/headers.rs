@@ -61,7 +61,6 @@ pub fn probes(site: &Site, path: &str, token: Option<&str>) -> Vec<Probe> {
         probes.push(attack.forge(&format!("`{separator}` for `-`"), &spelt(site, spell)));
     }
     probes.push(attack.forge("first `-` as `_`", &spelt(site, |name| name.replacen('-', "_", 1))));
-    probes.push(attack.forge("doubled `-`", &spelt(site, |name| name.replace('-', "--"))));
     probes.push(attack.forge("twice each", &[&site.identity[..], &site.identity[..]].concat()));
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     probes.push(attack.forge("those of other gateways", &owned(ELSEWHERE)));

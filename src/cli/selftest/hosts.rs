@@ -21,6 +21,7 @@ pub fn host_probes(site: &Site) -> Vec<Probe> {
             BAD_TARGET,
         ),
     ];
+    probes.push(host("a target that is no path", &site.get("selftest"), Expect::Refused(&[400, 404])));
     for (name, value) in [
         ("a user in Host", format!("user@{}", site.authority)),
         ("a path in Host", format!("{}/x", site.authority)),

@@ -76,16 +76,20 @@ const AROUND: &[&str] = &[
 
 pub fn probes(site: &Site) -> Vec<Probe> {
     let Some(protected) = &site.protected else { return Vec::new() };
+    // An app may serve `/private/` alone, and redirect to it.
+    let end = if protected.ends_with('/') { "/" } else { "" };
     let protected = protected.trim_matches('/');
+    let ended = |target: String| if target.ends_with(protected) { target + end } else { target };
     let probe = |target: String| Probe::new(Family::Paths, target.as_str(), &site.get(&target), Expect::NotReached);
     let mut targets = climbing(&site.public, protected);
     targets.extend(AROUND.iter().map(|around| around.replace("{}", protected)));
     targets.extend(respelt(protected));
+    let mut targets: Vec<String> = targets.into_iter().map(ended).collect();
     targets.sort();
     targets.dedup();
-    let capitals = format!("/{}", protected.to_ascii_uppercase());
+    let capitals = format!("/{}{end}", protected.to_ascii_uppercase());
     let in_capitals = Probe::new(Family::Paths, capitals.as_str(), &site.get(&capitals), Expect::OtherContent);
-    targets.into_iter().map(probe).chain((capitals != format!("/{protected}")).then_some(in_capitals)).collect()
+    targets.into_iter().map(probe).chain((capitals != format!("/{protected}{end}")).then_some(in_capitals)).collect()
 }
 
 /// Returns paths that begin below the public prefix and climb out of it.

@@ -162,10 +162,7 @@ fn judge_content(site: &Site, baseline: &Baseline, answer: &Answer) -> Verdict {
         return Passed(answer.status.to_string());
     }
     if site.is_echo || baseline.content.is_none() {
-        return Skipped(format!(
-            "{}; only credentials, and an app of your own, tell whether that is the protected content",
-            answer.status
-        ));
+        return Skipped(format!("{}; only --email, and an app with content of its own, can tell which", answer.status));
     }
     if baseline.is_content(answer) {
         return Failed(format!(

@@ -72,8 +72,10 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8
         let _ = stream.write_all(request).await;
         let _ = stream.flush().await;
         loop {
-            let is_whole = Answer::read(&bytes, is_head, false).is_some_and(|(_, is_whole)| is_whole);
-            if is_whole && until != Until::Closed {
+            let answer = Answer::read(&bytes, is_head, false);
+            let is_whole = answer.as_ref().is_some_and(|(_, is_whole)| *is_whole);
+            // Who answers with success won't close, and needn't be waited for to be wrong.
+            if is_whole && (until != Until::Closed || answer.is_some_and(|(answer, _)| answer.is_success())) {
                 return;
             }
             let patience = if is_whole { CLOSING } else { PATIENCE };
