@@ -11,7 +11,6 @@ pub mod rules;
 pub mod streams;
 mod upgrade;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,7 +131,7 @@ impl Gateway {
         trace.upstream = Some(Arc::clone(upstream));
         let started = Clock::monotonic();
         let is_head = request.method() == Method::HEAD;
-        let exchange = Exchange { pools: &self.pools, upstream, client: client_hash(client) };
+        let exchange = Exchange { pools: &self.pools, upstream, client: client.ip };
         let mut response = upstream::forward(exchange, &permit, request).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -207,10 +206,4 @@ fn access_kind(access: &Access) -> AccessKind {
         Access::Optional => AccessKind::Optional,
         Access::Protected(_) => AccessKind::Protected,
     }
-}
-
-fn client_hash(client: ClientAddr) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    client.ip.hash(&mut hasher);
-    hasher.finish()
 }

@@ -115,7 +115,9 @@ impl Dispatch {
         if edge.api.owns(target.path()) {
             visit.trace.access = Some(AccessKind::Own);
             visit.shown_path = edge.api.path_without_secrets(target.path());
-            return Ok(self.ask_office(edge, &ingress, request, &mut visit.bytes_in).await?.map(Body::from));
+            let mut answer = self.ask_office(edge, &ingress, request, &mut visit.bytes_in).await?;
+            visit.trace.caller = answer.extensions_mut().remove();
+            return Ok(answer.map(Body::from));
         }
         self.gateway.serve(&edge.rules, ingress, request, &mut visit.trace).await
     }

@@ -1,5 +1,7 @@
 //! Which server of an upstream takes the next request.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,16 +18,16 @@ pub enum Balance {
 }
 
 impl Upstream {
-    /// Returns the server for try number `attempt` (from 0) of a request whose client hashes to `client`.
+    /// Returns the server for try number `attempt` (from 0) of a request from `client`.
     /// Later tries go on to the next server, so that one dead server doesn't take all of them.
-    pub(super) fn pick(&self, client: u64, attempt: usize) -> &Arc<Server> {
+    pub(super) fn pick(&self, client: IpAddr, attempt: usize) -> &Arc<Server> {
         if let [only] = &self.servers[..] {
             return only;
         }
         let count = self.servers.len();
         let start = match self.balance {
             Balance::RoundRobin => self.turn.fetch_add(usize::from(attempt == 0), Ordering::Relaxed),
-            Balance::ClientHash => usize::try_from(client % count as u64).expect("smaller than a usize"),
+            Balance::ClientHash => place_of(client, count),
             Balance::LeastRequests => self.least_loaded(),
         };
         &self.servers[(start + attempt) % count]
@@ -41,8 +43,16 @@ impl Upstream {
     }
 }
 
+fn place_of(client: IpAddr, count: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    client.hash(&mut hasher);
+    usize::try_from(hasher.finish() % count as u64).expect("smaller than a usize")
+}
+
 #[cfg(test)]
 mod tests {
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     use std::collections::HashSet;
     use std::time::Duration;
 
@@ -59,7 +69,7 @@ mod tests {
     #[test]
     fn round_robin_gives_every_server_its_turn() {
         let app = upstream(Balance::RoundRobin);
-        let ports: Vec<u16> = (0..6).map(|_| app.pick(0, 0).address.port).collect();
+        let ports: Vec<u16> = (0..6).map(|_| app.pick(CLIENT, 0).address.port).collect();
         assert_eq!(ports, [1, 2, 3, 1, 2, 3]);
     }
 
@@ -67,13 +77,13 @@ mod tests {
     fn least_requests_avoids_the_busy_servers() {
         let app = upstream(Balance::LeastRequests);
         let _busy = [InFlight::begin(&app.servers[0]), InFlight::begin(&app.servers[2])];
-        assert!((0..6).all(|_| app.pick(0, 0).address.port == 2));
+        assert!((0..6).all(|_| app.pick(CLIENT, 0).address.port == 2));
     }
 
     #[test]
     fn a_client_stays_with_its_server() {
         let app = upstream(Balance::ClientHash);
-        let ports: HashSet<u16> = (0..6).map(|_| app.pick(77, 0).address.port).collect();
+        let ports: HashSet<u16> = (0..6).map(|_| app.pick(CLIENT, 0).address.port).collect();
         assert_eq!(ports.len(), 1);
     }
 
@@ -81,7 +91,7 @@ mod tests {
     fn a_second_try_goes_to_another_server() {
         for balance in [Balance::RoundRobin, Balance::ClientHash] {
             let app = upstream(balance);
-            assert_ne!(app.pick(5, 0).address.port, app.pick(5, 1).address.port, "{balance:?}");
+            assert_ne!(app.pick(CLIENT, 0).address.port, app.pick(CLIENT, 1).address.port, "{balance:?}");
         }
     }
 }

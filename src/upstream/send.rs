@@ -1,5 +1,6 @@
 //! One request to an upstream and its response: connect or reuse, send, wait, try again where that is safe.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,8 +21,7 @@ use crate::policy::Permit;
 pub struct Exchange<'a> {
     pub pools: &'a Pools,
     pub upstream: &'a Upstream,
-    /// Tells clients apart where an upstream balances by client.
-    pub client: u64,
+    pub client: IpAddr,
 }
 
 /// What came of one try.
