@@ -4,4 +4,6 @@
 mod accounts;
 mod harness;
 mod harness_works;
+mod lifecycle;
 mod serving;
+mod streaming;
