@@ -5,3 +5,4 @@ mod accounts;
 mod attacks;
 mod harness;
 mod harness_works;
+mod serving;
