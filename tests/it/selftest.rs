@@ -40,7 +40,7 @@ impl Drop for Demo {
 }
 
 /// Returns how many probes passed; fails with those that did not.
-fn passed(done: Done) -> u64 {
+fn passed(done: &Done) -> u64 {
     let report: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
     let probes = report["probes"].as_array().unwrap().iter();
     let failed: Vec<String> = probes.filter(|probe| probe["result"] == "failed").map(Value::to_string).collect();
@@ -57,7 +57,7 @@ async fn nothing_gets_through_the_demo() {
     let line = ["selftest", &url, "--insecure", "--protected", "/private", "--echo", "--json"];
     let account = ["--email", "admin@example.com", "--password-stdin"];
     let done = run_in(folder.path(), &[&line[..], &account].concat(), &format!("{password}\n"));
-    assert!(passed(done) > 200);
+    assert!(passed(&done) > 200);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn nothing_gets_through_a_gateway_whose_configuration_says_what_to_attack(
     let line = ["selftest", &url, "-c", "vestibule.toml", "--ca", ca.to_str().unwrap(), "--echo", "--json"];
     let account = ["--email", "ada@example.com", "--password-stdin"];
     let done = run_in(gateway.folder.path(), &[&line[..], &account].concat(), &format!("{PASSWORD}\n"));
-    assert!(passed(done) > 200);
+    assert!(passed(&done) > 200);
     gateway.stop().await;
 }
 
