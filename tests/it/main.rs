@@ -8,3 +8,4 @@ mod harness_works;
 mod lifecycle;
 mod serving;
 mod streaming;
+mod selftest;
