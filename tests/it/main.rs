@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod cli;
 mod harness;
 mod harness_works;
 mod lifecycle;
+mod logs;
 mod serving;
 mod streaming;
