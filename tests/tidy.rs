@@ -121,7 +121,7 @@ fn every_room_has_its_place_in_the_table() {
 fn no_room_imports_upward_or_what_it_must_not_know() {
     let sources = sources();
     let mut wrong = Vec::new();
-    for (room, target, place) in imports(&sources) {
+    for (room, target, place) in imports(sources) {
         if storey(target) > storey(room) {
             wrong.push(format!("{place}, which stands above it"));
         }
@@ -136,16 +136,16 @@ fn no_room_imports_upward_or_what_it_must_not_know() {
 fn rooms_do_not_import_in_circles() {
     let sources = sources();
     let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (room, target, _) in imports(&sources) {
+    for (room, target, _) in imports(sources) {
         needs.entry(room).or_default().insert(target);
         needs.entry(target).or_default();
     }
     // Whoever needs nobody that is left goes; those in a circle remain.
     while let Some(free) = needs.iter().find(|(_, targets)| targets.is_empty()).map(|(room, _)| *room) {
         needs.remove(free);
-        needs.values_mut().for_each(|targets| {
+        for targets in needs.values_mut() {
             targets.remove(free);
-        });
+        }
     }
     assert!(needs.is_empty(), "these import each other: {needs:?}");
 }
@@ -241,7 +241,7 @@ fn files_are_short_enough_to_be_read() {
 fn functions_fit_on_a_screen() {
     let mut wrong = Vec::new();
     let mut looked = 0;
-    for source in &sources() {
+    for source in sources() {
         let tokens = &source.all;
         let functions = (0..tokens.len().saturating_sub(1))
             .filter(|&place| tokens[place].text == "fn" && is_name(&tokens[place + 1].text));
@@ -294,7 +294,7 @@ fn nothing_is_unfinished_or_hopes_for_the_best() {
                 .map(|place| format!("{}:{}: {}", source.path, tokens[place].line, pattern.join(""))),
         );
     };
-    for source in &sources() {
+    for source in sources() {
         for pattern in [["todo", "!"], ["unimplemented", "!"], ["dbg", "!"]] {
             tell(source, &source.all, &pattern);
         }
@@ -306,7 +306,7 @@ fn nothing_is_unfinished_or_hopes_for_the_best() {
 #[test]
 fn no_test_hopes_that_a_while_is_long_enough() {
     let mut wrong = Vec::new();
-    for source in &sources() {
+    for source in sources() {
         // What is shipped waits for reasons of its own; where there is more than that, tests do.
         let mut left = places(&source.shipped, &["sleep", "("]).len();
         for place in places(&source.all, &["sleep", "("]) {

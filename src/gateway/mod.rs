@@ -94,6 +94,8 @@ impl Gateway {
 
         let upgrade = upgrade::take(&mut request);
         *request.uri_mut() = upstream_uri(target, route);
+        // The version is one hop's: ours to this upstream, whatever the client's to us (RFC 9110 section 2.5).
+        *request.version_mut() = http::Version::HTTP_11;
         let headers = request.headers_mut();
         remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
         join_cookies(headers);

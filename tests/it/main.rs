@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod attacks;
 mod cli;
 mod harness;
 mod harness_works;
 mod lifecycle;
 mod logs;
+mod selftest;
 mod serving;
 mod streaming;

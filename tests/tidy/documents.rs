@@ -122,7 +122,8 @@ fn the_command_that_the_readme_gives_for_the_tests_is_the_one_that_is_run() {
 fn nobody_is_told_of_things_to_be_done_some_day() {
     let words = ["TO", "FIX", "XX"].iter().zip(["DO", "ME", "X"]).map(|(head, tail)| format!("{head}{tail}"));
     let words: Vec<String> = words.collect();
-    let mut files: Vec<(String, String)> = sources().into_iter().map(|source| (source.path, source.text)).collect();
+    let mut files: Vec<(String, String)> =
+        sources().iter().map(|source| (source.path.clone(), source.text.clone())).collect();
     files.extend(DOCUMENTS.map(|path| (path.to_owned(), read(path))));
     for path in files_below("config", ".toml").into_iter().chain(files_below("deploy", "")) {
         files.push((path.clone(), read(&path)));

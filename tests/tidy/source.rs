@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -50,7 +51,12 @@ pub fn files_below(folder: &str, ending: &str) -> Vec<String> {
 }
 
 /// Returns every Rust file of `src` and `tests`; those that are tests have nothing shipped.
-pub fn sources() -> Vec<Source> {
+pub fn sources() -> &'static [Source] {
+    static SOURCES: OnceLock<Vec<Source>> = OnceLock::new();
+    SOURCES.get_or_init(read_sources)
+}
+
+fn read_sources() -> Vec<Source> {
     let mut sources: Vec<Source> =
         ["src", "tests"].iter().flat_map(|folder| files_below(folder, ".rs")).map(Source::read).collect();
     assert!(sources.len() > 100, "only {} Rust files found", sources.len());
@@ -96,7 +102,7 @@ impl Source {
         let mut kept = Vec::new();
         let mut rest = stream.into_iter().peekable();
         while let Some(tree) = rest.next() {
-            let is_marked = matches!(rest.peek(), Some(TokenTree::Group(group)) if is_test_mark(group.stream()));
+            let is_marked = matches!(rest.peek(), Some(TokenTree::Group(group)) if is_test_mark(&group.stream()));
             if !(is_punct(&tree, '#') && is_marked) {
                 kept.push(tree);
                 continue;
@@ -134,7 +140,7 @@ fn is_punct(tree: &TokenTree, sign: char) -> bool {
     matches!(tree, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
-fn is_test_mark(attribute: TokenStream) -> bool {
+fn is_test_mark(attribute: &TokenStream) -> bool {
     attribute.to_string().replace(' ', "") == "cfg(test)"
 }
 
