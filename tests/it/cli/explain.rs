@@ -1,16 +1,16 @@
 //! `explain` says what the gateway does.
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::StatusCode;
 
 use crate::harness::clients::h1;
 use crate::harness::command::{add_user, run};
-use crate::harness::{Gateway, PASSWORD, Person, serve};
+use crate::harness::{Gateway, HOST, PASSWORD, Person, Raw, serve};
 
-/// Returns the status that the gateway gives, 200 being the app's.
-async fn answered(gateway: &Gateway, client: &Client, person: Option<&Person>, method: &Method, path: &str) -> u16 {
-    let request = client.request(method.clone(), gateway.url(path));
-    let request = if let Some(person) = person { request.bearer_auth(&person.access) } else { request };
-    request.send().await.unwrap().status().as_u16()
+/// Returns the status that the gateway gives, 200 being the app's. Sent raw: URL libraries tidy paths up.
+async fn answered(gateway: &Gateway, person: Option<&Person>, path: &str) -> u16 {
+    let credential = person.map(|person| format!("Authorization: Bearer {}\n", person.access)).unwrap_or_default();
+    let mut raw = Raw::tls(gateway).await;
+    raw.ask(&format!("GET {path} HTTP/1.1\nHost: {HOST}:{}\n{credential}\n", gateway.address().port())).await.status
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn what_it_says_is_what_the_gateway_answers() {
         for person in [None, Some(&boss)] {
             let as_whom = if person.is_some() { &["--as", "boss@example.com"][..] } else { &[] };
             let said = run(&gateway, &[&["explain"], as_whom, &["GET", &gateway.url(path)]].concat());
-            let status = answered(&gateway, &client, person, &Method::GET, path).await;
+            let status = answered(&gateway, person, path).await;
             let line =
                 said.stdout.lines().find(|line| line.starts_with("answer")).unwrap_or_else(|| panic!("{said:?}"));
             let expected = if status == 200 { "upstream".to_owned() } else { status.to_string() };

@@ -12,11 +12,13 @@ use crate::harness::{PASSWORD, Person, serve};
 async fn an_issued_token_works_at_the_running_gateway() {
     let (gateway, _upstream) = serve("").await;
     add_user(&gateway, "ada@example.com", PASSWORD, &["--role", "admin"]);
-    let token = run(&gateway, &["token", "issue", "ada@example.com", "--ttl", "1h"]).ok().trim().to_owned();
+    let token = run(&gateway, &["token", "issue", "ada@example.com", "--ttl", "10m"]).ok().trim().to_owned();
     let life = claims(&token)["exp"].as_u64().unwrap() - claims(&token)["iat"].as_u64().unwrap();
-    assert_eq!(life, 3600);
+    assert_eq!(life, 600);
     let answer = h1().get(gateway.url("/admin")).bearer_auth(&token).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
+    let longer = run(&gateway, &["token", "issue", "ada@example.com", "--ttl", "1h"]);
+    assert_eq!((longer.code, longer.stdout.as_str()), (64, ""), "longer than auth.access_ttl");
     let grant = run(&gateway, &["token", "issue", "ada@example.com", "--json"]).json();
     let person = Person::from_grant("ada@example.com", &grant);
     let body = json!({"refresh_token": person.refresh});
