@@ -111,17 +111,19 @@ impl Pair {
             Some(request) => return Some(Lint::HostWins { guarded, weaker, request }),
             None => {}
         }
-        let method = unguarded_write(guard, weak).filter(|method| !is_rewritten && passes(method))?;
+        let method = unguarded_writes(guard, weak).into_iter().find(|method| !is_rewritten && passes(method))?;
         Some(Lint::WritesPass { guarded, weaker, request: request(method) })
     }
 }
 
-/// Returns a method that changes things, which `weak` serves and `guard` leaves out although it serves reading. A rule for writing
-/// alone leaves reading to others on purpose.
-fn unguarded_write<U>(guard: &Route<U>, weak: &Route<U>) -> Option<Method> {
+/// Returns the methods that change things, which `weak` serves and `guard` leaves out although it serves reading. A rule for
+/// writing alone leaves reading to others on purpose.
+fn unguarded_writes<U>(guard: &Route<U>, weak: &Route<U>) -> Vec<Method> {
+    if !guard.serves(&Method::GET) {
+        return Vec::new();
+    }
     let writing = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let mut left_open = writing.into_iter().filter(|method| !guard.serves(method) && weak.serves(method));
-    left_open.find(|_| guard.serves(&Method::GET))
+    writing.into_iter().filter(|method| !guard.serves(method) && weak.serves(method)).collect()
 }
 
 /// Whether somebody passes `weak` who doesn't pass `guard`.

@@ -2,5 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod attacks;
 mod harness;
 mod harness_works;
+mod lifecycle;
+mod serving;
+mod streaming;
+mod selftest;

@@ -98,6 +98,8 @@ fn a_rule_for_reading_that_leaves_writing_to_a_public_one_is_told() {
     let reads = || only(&[Method::GET, Method::HEAD], protected("/x"));
     assert_eq!(proofs(vec![public("/"), reads()]), ["writes: POST /x"]);
     assert_eq!(proofs(vec![public("/"), only(&[Method::GET, Method::POST], protected("/x"))]), ["writes: PUT /x"]);
+    let posts = only(&[Method::POST], protected("/x"));
+    assert_eq!(proofs(vec![public("/"), reads(), posts]), ["writes: PUT /x"]);
     for fine in [
         vec![only(&[Method::GET], public("/")), reads()],
         vec![public("/"), reads(), role("editor", "/x")],

@@ -68,6 +68,11 @@ impl Raw {
         Ok(Self { stream: Stream::Tls(Box::new(stream)), buffer: Vec::new() })
     }
 
+    /// Returns a client on a connection that is open already.
+    pub fn of(stream: Stream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
     pub async fn clear(address: std::net::SocketAddr) -> Self {
         let tcp = TcpStream::connect(address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
