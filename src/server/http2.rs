@@ -1,8 +1,8 @@
 //! What HTTP/2 asks of a request and its library leaves to us (RFC 9113 section 8). Who breaks it is answered and its stream
 //! reset. It says nothing about what a request may do. Called by `service` for each HTTP/2 request, before the handler.
 
-use http::header::{CONTENT_LENGTH, COOKIE, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderValue, Method, Request, Uri};
 
 use crate::http::target::{Target, TargetError};
 use crate::http::wire::{Violation, is_token};
@@ -29,18 +29,6 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Makes one field of a cookie that came in crumbs, as whoever does not speak HTTP/2 must find it (section 8.2.3).
-pub fn join_cookies(headers: &mut HeaderMap) {
-    let mut crumbs = headers.get_all(COOKIE).iter();
-    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
-    let mut joined = first.as_bytes().to_vec();
-    for crumb in std::iter::once(second).chain(crumbs) {
-        joined.extend_from_slice(b"; ");
-        joined.extend_from_slice(crumb.as_bytes());
-    }
-    headers.insert(COOKIE, HeaderValue::from_bytes(&joined).expect("field values and `; ` make a field value"));
-}
-
 /// Section 8.2.1: white space around a value is not part of the value, and some parsers would take it off.
 fn is_padded(value: &HeaderValue) -> bool {
     matches!(value.as_bytes(), [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
@@ -55,10 +43,9 @@ fn has_path(uri: &Uri, method: &Method) -> bool {
 
 fn concerns_host(error: TargetError) -> bool {
     match error {
-        TargetError::MissingHost
-        | TargetError::SeveralHosts
-        | TargetError::InvalidHost
-        | TargetError::HostMismatch => true,
+        TargetError::MissingHost | TargetError::SeveralHosts | TargetError::InvalidHost | TargetError::HostMismatch => {
+            true
+        }
         TargetError::InvalidForm | TargetError::AmbiguousPath => false,
     }
 }
@@ -99,16 +86,5 @@ mod tests {
         ] {
             assert_eq!(check(&request), verdict, "{request:?}");
         }
-    }
-
-    #[test]
-    fn crumbs_of_a_cookie_are_one_field_in_their_order() {
-        let mut headers = HeaderMap::new();
-        for crumb in ["a=1", "b=2; c=3", "d=4"] {
-            headers.append(COOKIE, HeaderValue::from_static(crumb));
-        }
-        join_cookies(&mut headers);
-        let fields: Vec<&HeaderValue> = headers.get_all(COOKIE).iter().collect();
-        assert_eq!(fields, ["a=1; b=2; c=3; d=4"]);
     }
 }

@@ -51,9 +51,6 @@ impl<H: Handler> Service<H> {
             Some(Unreadable::MalformedStream(_)) => Ending::Reset { is_due: false },
             Some(Unreadable::Malformed(_) | Unreadable::HeadTooSlow) | None => Ending::Plain,
         };
-        if gate.is_none() {
-            http2::join_cookies(request.headers_mut());
-        }
         if gate.as_deref().is_some_and(|gate| !gate.holds_after(number)) {
             // The library offers an upgrade to whoever sends an `Upgrade` field, and the stream at the connection's end to
             // whoever still waits for it.

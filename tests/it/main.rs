@@ -6,6 +6,6 @@ mod attacks;
 mod harness;
 mod harness_works;
 mod lifecycle;
+mod selftest;
 mod serving;
 mod streaming;
-mod selftest;
