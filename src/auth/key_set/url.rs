@@ -89,16 +89,28 @@ mod tests {
         ] {
             assert!(KeySetUrl::parse(right).is_ok(), "{right}");
         }
-        for insecure in
-            ["http://idp.example.com/", "http://10.0.0.1/", "http://localhost.evil.example/", "http://127.0.0.1.nip.io/"]
-        {
+        for insecure in [
+            "http://idp.example.com/",
+            "http://10.0.0.1/",
+            "http://localhost.evil.example/",
+            "http://127.0.0.1.nip.io/",
+        ] {
             assert_eq!(KeySetUrl::parse(insecure), Err(UrlError::NotSecure), "{insecure}");
         }
     }
 
     #[test]
     fn what_is_no_plain_url_is_refused() {
-        for wrong in ["", "/jwks", "idp.example.com", "ftp://a/b", "file:///etc/keys", "https://", "https://a/#b", "https://a:0/"] {
+        for wrong in [
+            "",
+            "/jwks",
+            "idp.example.com",
+            "ftp://a/b",
+            "file:///etc/keys",
+            "https://",
+            "https://a/#b",
+            "https://a:0/",
+        ] {
             assert_eq!(KeySetUrl::parse(wrong), Err(UrlError::NotAUrl), "{wrong}");
         }
         for wrong in ["https://user:pass@a/", "http://127.0.0.1@evil.example/"] {

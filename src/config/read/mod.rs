@@ -3,6 +3,7 @@
 
 mod auth;
 mod identity;
+mod issuers;
 mod limits;
 mod routes;
 mod server;

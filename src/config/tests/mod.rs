@@ -1,6 +1,7 @@
 //! What a configuration means, and what a wrong one is told.
 
 mod files;
+mod issuers;
 mod random;
 mod reading;
 mod secrets;
