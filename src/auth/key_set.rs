@@ -60,6 +60,7 @@ impl RemoteKeys {
     }
 
     /// Returns the same key set under a new id, with the keys it has, to go on with under changed rules.
+    #[must_use]
     pub fn renewed(&self) -> Self {
         Self::starting_with(self.url.clone(), self.allowed.clone(), self.keys.guard().renewed())
     }

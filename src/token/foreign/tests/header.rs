@@ -34,7 +34,7 @@ fn the_type_says_access_token_or_nothing() {
 fn what_a_header_says_beside_is_ignored_unless_it_would_change_how_to_verify() {
     for harmless in [
         r#""x5t":"AAAA""#,
-        r##""x5t#S256":"AAAA""##,
+        "\"x5t#S256\":\"AAAA\"",
         r#""x5c":["AAAA"]"#,
         r#""jku":"https://evil.example/jwks""#,
         r#""x5u":"https://evil.example/""#,
