@@ -24,8 +24,15 @@ pub fn run_gateway(settings: Settings, source: Option<PathBuf>, announce: impl F
         tracing::warn!(warning, "doubtful configuration");
     }
     app::serve(settings, source, |running| {
+        // The main listener comes last: who waits for it can rely on the others.
+        for (listener, address) in [("ops", running.ops), ("redirect", running.redirect)] {
+            if let Some(address) = address {
+                tracing::info!(listener, %address, "listening");
+            }
+        }
         for address in &running.listen {
-            tracing::info!(%address, tls = running.is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
+            let version = env!("CARGO_PKG_VERSION");
+            tracing::info!(listener = "main", %address, tls = running.is_tls, version, "listening");
         }
         announce(running);
     })?;

@@ -194,7 +194,7 @@ impl<T> Table<T> {
 }
 
 impl<T> Route<T> {
-    fn serves(&self, method: &Method) -> bool {
+    pub(super) fn serves(&self, method: &Method) -> bool {
         self.methods.is_empty()
             || self.methods.contains(method)
             || (method == Method::HEAD && self.methods.contains(&Method::GET))
@@ -210,7 +210,7 @@ impl<T> Route<T> {
 }
 
 /// Whether `path` is `prefix` (the key of a pattern) or below it by whole segments.
-fn is_below(path: &str, prefix: &str) -> bool {
+pub(super) fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

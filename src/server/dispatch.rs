@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
@@ -81,7 +81,7 @@ impl Handler for Dispatch {
 
     fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
-        let mut visit = Visit::unreadable(self, &edge, connection.peer);
+        let mut visit = Visit::unreadable(self, &edge, connection.peer, *reason);
         let response = self.refused(Refusal::Unreadable(reason.problem()), &mut visit);
         self.conclude_whole(&response, &mut visit);
         response.map(Body::from)
@@ -96,6 +96,9 @@ impl Dispatch {
         request: Request<Incoming>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
+        if *request.method() == Method::CONNECT {
+            return Err(Refusal::MethodNotServed);
+        }
         let target = Target::read(&request)?;
         let target = visit.target.insert(target);
         let ingress = Ingress {

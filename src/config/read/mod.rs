@@ -2,6 +2,7 @@
 //! A key that no function here asks for does not exist.
 
 mod auth;
+mod doubts;
 mod identity;
 mod limits;
 mod routes;

@@ -1,5 +1,6 @@
 //! What a configuration means, and what a wrong one is told.
 
+mod doubts;
 mod files;
 mod random;
 mod reading;
