@@ -1,11 +1,14 @@
 //! How products like this one were broken, asked of the real binary. `README.md` beside this file says which advisory test
 //! (T-number) stands where, in this folder or beside the code that it is about.
 
+mod cached;
+mod forge;
 mod frames;
 mod header_spoofing;
 mod origin;
 mod path_corpus;
 mod paths;
+mod tokens;
 
 use crate::harness::clients::h1;
 use crate::harness::command::add_user;
