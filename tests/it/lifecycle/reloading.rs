@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 
-use crate::harness::clients::{BOTH, h1};
+use crate::harness::clients::{BOTH, Protocol, h1};
 use crate::harness::{Gateway, Person, Raw, Upstream, eventually_within, usual};
 
 fn one_route(path: &str, upstream: &Upstream) -> String {
@@ -13,7 +13,7 @@ fn one_route(path: &str, upstream: &Upstream) -> String {
 async fn new_routes_count_from_the_next_request_on_the_same_connection() {
     let upstream = Upstream::start().await;
     let gateway = Gateway::start(&one_route("/old", &upstream)).await;
-    let clients = BOTH.map(|protocol| protocol.client());
+    let clients = BOTH.map(Protocol::client);
     let mut raw = Raw::tls(&gateway).await;
     for client in &clients {
         assert_eq!(client.get(gateway.url("/old")).send().await.unwrap().status(), StatusCode::OK);
@@ -75,4 +75,16 @@ async fn a_watched_file_is_reloaded_when_it_changes() {
         client.get(gateway.url("/new-and-longer")).send().await.unwrap().status() == StatusCode::OK
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_hangup_at_any_moment_of_the_start_reloads_and_never_ends_the_process() {
+    for _ in 0..5 {
+        let upstream = Upstream::start().await;
+        let mut gateway = Gateway::start(&one_route("/", &upstream)).await;
+        // At once: whoever sees the announcement may reload.
+        gateway.signal("HUP");
+        gateway.stderr().line("the verdict", |line| line.contains("configuration reloaded")).await;
+        assert!(gateway.is_running());
+    }
 }

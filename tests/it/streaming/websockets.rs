@@ -1,4 +1,4 @@
-//! WebSockets over HTTP/1.1.
+//! Upgraded connections over HTTP/1.1.
 
 use crate::harness::clients::h1;
 use crate::harness::command::run;
