@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
 use crate::http::body::Body;
 use crate::http::client::ClientAddr;
+use crate::http::problem::RefusalCode;
 use crate::http::target::Target;
 use crate::live::Reader;
 use crate::telemetry::access::Format;
@@ -120,6 +121,7 @@ impl Dispatch {
             visit.shown_path = edge.api.path_without_secrets(target.path());
             let mut answer = self.ask_office(edge, &ingress, request, &mut visit.bytes_in).await?;
             visit.trace.caller = answer.extensions_mut().remove();
+            visit.refused = answer.extensions_mut().remove().map(|RefusalCode(code)| code);
             return Ok(answer.map(Body::from));
         }
         self.gateway.serve(&edge.rules, ingress, request, &mut visit.trace).await

@@ -69,7 +69,6 @@ mod tests {
             (request("GET", there, &[("x", ""), ("y", "a b")]), Ok(())),
             (request("GET", there, &[("x", " a")]), Err(Violation::MalformedField)),
             (request("GET", there, &[("x", "a\t")]), Err(Violation::MalformedField)),
-            (request("GET", there, &[("x\"", "a")]), Err(Violation::MalformedField)),
             (request("GET", there, &[("host", "A.test")]), Ok(())),
             (request("GET", there, &[("host", "b.test")]), Err(Violation::InvalidHost)),
             (request("GET", there, &[("host", "a.test"), ("host", "a.test")]), Err(Violation::InvalidHost)),
@@ -78,7 +77,6 @@ mod tests {
                 request("POST", there, &[("content-length", "3"), ("content-length", "3")]),
                 Err(Violation::InvalidContentLength),
             ),
-            (request("GET", "https://a.test?x", &[]), Err(Violation::MalformedTarget)),
             (request("OPTIONS", "*", &[]), Ok(())),
             (request("GET", "*", &[]), Err(Violation::MalformedTarget)),
             (request("CONNECT", "a.test:443", &[]), Ok(())),
@@ -86,5 +84,18 @@ mod tests {
         ] {
             assert_eq!(check(&request), verdict, "{request:?}");
         }
+    }
+
+    #[test]
+    fn what_only_the_decoder_of_http2_makes_is_malformed() {
+        let quoted = http::HeaderName::from_lowercase(b"x\"").unwrap();
+        let mut odd_name = request("GET", "https://a.test/x", &[]);
+        odd_name.headers_mut().insert(quoted, HeaderValue::from_static("a"));
+        assert_eq!(check(&odd_name), Err(Violation::MalformedField));
+        let mut parts = "https://a.test/".parse::<Uri>().unwrap().into_parts();
+        parts.path_and_query = Some("?x".parse().unwrap());
+        let mut no_path = request("GET", "https://a.test/x", &[]);
+        *no_path.uri_mut() = Uri::from_parts(parts).unwrap();
+        assert_eq!(check(&no_path), Err(Violation::MalformedTarget));
     }
 }

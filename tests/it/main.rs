@@ -3,9 +3,11 @@
 
 mod accounts;
 mod attacks;
+mod cli;
 mod harness;
 mod harness_works;
 mod lifecycle;
+mod logs;
 mod selftest;
 mod serving;
 mod streaming;

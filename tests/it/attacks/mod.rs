@@ -1,11 +1,16 @@
 //! How products like this one were broken, asked of the real binary. `README.md` beside this file says which advisory test
 //! (T-number) stands where, in this folder or beside the code that it is about.
 
+mod cached;
+mod forge;
 mod frames;
 mod header_spoofing;
+mod limits;
 mod origin;
 mod path_corpus;
 mod paths;
+mod sessions;
+mod tokens;
 
 use crate::harness::clients::h1;
 use crate::harness::command::add_user;
@@ -39,12 +44,13 @@ impl World {
         Person::log_in(&self.gateway, &h1(), email).await
     }
 
-    /// Returns the bytes' answer on a connection of their own: the status, and the body as text.
+    /// Returns the answer to bytes on a connection of their own: status and body; 0 if the connection ends without one.
     async fn answer_to(&self, bytes: impl AsRef<[u8]>) -> (u16, String) {
         let mut raw = Raw::tls(&self.gateway).await;
         // Who is refused halfway may find the connection closed.
         let _ = raw.try_send(bytes).await;
-        let answer = raw.response().await;
+        let Some(head) = raw.head().await else { return (0, String::new()) };
+        let answer = raw.with_body(head).await;
         (answer.status, answer.text())
     }
 }
