@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,6 +44,11 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def end_on_sigterm():
+    """Makes SIGTERM an ordinary exit, so that what was started is stopped and temporary folders go."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def wait_until(condition, what, seconds=20):
@@ -88,7 +94,9 @@ class Gateway:
             return False
 
     def kill(self, number=signal.SIGKILL):
-        """Sends the signal to the process and waits for its end."""
+        """Sends the signal to the process, if one runs, and waits for its end."""
+        if self.process is None:
+            return
         self.process.send_signal(number)
         self.process.wait(timeout=60)
 
