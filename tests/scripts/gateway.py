@@ -104,7 +104,7 @@ class Gateway:
         """Returns a new connection to the public listener; a certificate of its own making is taken as it is."""
         if self.tls == "off":
             return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
 
