@@ -21,7 +21,7 @@ impl Timestamp {
         Self(millis)
     }
 
-    /// Returns whole seconds, rounded down: the unit of JWT times (RFC 7519 NumericDate).
+    /// Returns whole seconds, rounded down: the unit of JWT times (RFC 7519 `NumericDate`).
     pub const fn as_secs(self) -> i64 {
         self.0.div_euclid(1000)
     }
@@ -31,14 +31,17 @@ impl Timestamp {
     }
 
     /// Returns the same instant with its milliseconds cut off, as a token would carry it.
+    #[must_use]
     pub const fn floor_secs(self) -> Self {
         Self::from_secs(self.as_secs())
     }
 
+    #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
@@ -74,13 +77,11 @@ impl Clock {
     }
 
     pub fn now(&self) -> Timestamp {
-        match &self.manual {
-            Some(hand) => Timestamp(hand.load(Ordering::SeqCst)),
-            None => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-            }
+        if let Some(hand) = &self.manual {
+            return Timestamp(hand.load(Ordering::SeqCst));
         }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Moves a manual clock; a system clock can't be moved and ignores it.

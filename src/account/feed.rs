@@ -80,14 +80,13 @@ impl Feed {
         let settings = self.settings.current();
         let now = self.clock.now();
         self.revocations.forget_expired(now, SLACK);
-        // A retired key must verify the refresh tokens it signed as well.
-        let longest = settings.access_ttl.max(settings.refresh.ttl);
-        self.store.prune(now, now.minus(longest + SLACK)).await
+        self.store.prune(now, now.minus(settings.longest_token() + SLACK)).await
     }
 
     async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let access_ttl = self.settings.current().access_ttl;
+        // Longer than an access token of today: a reload may have made them shorter.
+        let memory = self.settings.current().longest_token();
         let mut users = BTreeSet::new();
         for change in changes {
             match &change.kind {
@@ -97,7 +96,7 @@ impl Feed {
                     }
                 }
                 ChangeKind::UserChanged(user) => {
-                    if change.at.plus(access_ttl + SLACK) > now {
+                    if change.at.plus(memory + SLACK) > now {
                         users.insert(user);
                     }
                 }
@@ -105,7 +104,7 @@ impl Feed {
             }
         }
         for user in users {
-            self.tell_standing(user, now.plus(access_ttl)).await?;
+            self.tell_standing(user, now.plus(memory)).await?;
         }
         Ok(())
     }

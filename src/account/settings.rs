@@ -21,6 +21,11 @@ pub struct AccountSettings {
 }
 
 impl AccountSettings {
+    /// Returns how long a token can live: a retired key must verify until then, and a change of a user be remembered.
+    pub fn longest_token(&self) -> Duration {
+        self.access_ttl.max(self.refresh.ttl)
+    }
+
     /// Returns the scopes that `roles` grant together, each once, in order.
     pub fn scopes_of(&self, roles: &[Role]) -> Vec<Scope> {
         let mut scopes: Vec<Scope> =

@@ -91,7 +91,13 @@ impl Api {
         self.routes.owns(path)
     }
 
-    /// Returns the answer to a request whose URI is canonical and whose body is within its limit.
+    /// Returns what logs show in place of a path of ours that holds a token; `None` if it holds none.
+    pub fn path_without_secrets(&self, path: &str) -> Option<String> {
+        self.routes.path_without_secrets(path)
+    }
+
+    /// Returns the answer to a request whose URI is canonical and whose body is within its limit. An answer to somebody known
+    /// carries their `Arc<Caller>` as an extension, for the access line.
     pub async fn answer(&self, client: ClientAddr, request_id: &str, request: Request<Bytes>) -> Response<Bytes> {
         let answered = self.dispatch(client, request_id, &request).await;
         let response = answer::finish(answered.unwrap_or_else(Refusal::into_response));
@@ -116,7 +122,9 @@ impl Api {
             Needs::Nothing => self.answer_anyone(operation, &call).await,
             Needs::Bearer => {
                 let caller = self.require_caller(headers)?;
-                self.answer_caller(operation, &call, &caller).await
+                let mut response = self.answer_caller(operation, &call, &caller).await?;
+                response.extensions_mut().insert(caller);
+                Ok(response)
             }
         }
     }

@@ -64,6 +64,7 @@ pub fn document(settings: &ApiSettings) -> Value {
         let prefix = settings.prefix.trim_end_matches('/');
         paths.insert(format!("{prefix}{}", resource.path), Value::Object(item));
     }
+    paths.insert(format!("{}/forward", settings.prefix.trim_end_matches('/')), forward_auth());
     json!({
         "openapi": "3.1.0",
         "info": {"title": "Vestibule", "version": env!("CARGO_PKG_VERSION")},
@@ -73,6 +74,21 @@ pub fn document(settings: &ApiSettings) -> Value {
             "schemas": schemas(&settings.access_token_name),
         },
     })
+}
+
+/// Served beside the routes, by `gateway`, and no less an endpoint for that.
+fn forward_auth() -> Value {
+    let refused = json!({"application/problem+json": {"schema": reference("Problem")}});
+    json!({"get": {
+        "operationId": "ForwardAuth",
+        "summary": "Ask on behalf of another proxy whether a request may pass",
+        "security": [{"bearer": []}],
+        "responses": {
+            "200": {"description": "It may; the identity headers say who asks"},
+            "401": {"description": "Not without a credential", "content": refused.clone()},
+            "403": {"description": "Not this caller", "content": refused},
+        },
+    }})
 }
 
 fn describe(operation: Operation, needs: Needs) -> Value {

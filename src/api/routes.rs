@@ -164,6 +164,16 @@ impl RouteTable {
             })
     }
 
+    /// Returns the path with an ellipsis in place of a token, or of whatever else stands where one belongs.
+    pub fn path_without_secrets(&self, path: &str) -> Option<String> {
+        let holds_token = |resource: &Resource| resource.path.ends_with("{token}");
+        let stems = self.with_parameter.iter().filter(|(_, resource)| holds_token(resource)).map(|(stem, _)| stem);
+        stems
+            .into_iter()
+            .find(|stem| path.len() > stem.len() && path.starts_with(stem.as_str()))
+            .map(|stem| format!("{stem}…"))
+    }
+
     pub fn find<'p>(&self, method: &Method, path: &'p str) -> Found<'p> {
         let Some((resource, parameter)) = self.find_resource(path) else { return Found::Nothing };
         // HEAD is GET without the body (RFC 9110 section 9.3.2).

@@ -43,7 +43,7 @@ pub fn explain(settings: &Settings, method: &str, url: &str, user: Option<&User>
     let (authority, path) = split(url, settings).ok_or_else(|| ExplainError::Url(url.to_owned()))?;
     let mut told = Explanation { lines: Vec::new(), passes: false };
     match Target::parse(&authority, &path) {
-        Err(error) => told.refused("400 invalid_target", &error),
+        Err(error) => told.refused("400 invalid_target", error),
         Ok(target) => told.decide(settings, &method, &target, user),
     }
     Ok(told)
@@ -67,7 +67,7 @@ impl Explanation {
         self.lines.push(format!("{label:<10} {text}"));
     }
 
-    fn refused(&mut self, answer: &str, error: &TargetError) {
+    fn refused(&mut self, answer: &str, error: TargetError) {
         self.say("target", format_args!("refused: {error}"));
         self.say("answer", answer);
     }
@@ -174,10 +174,12 @@ fn demands(access: &Access) -> String {
             let scopes: Vec<&str> = demands.scopes.iter().map(Scope::as_str).collect();
             let mut text = "a credential (protected)".to_owned();
             if !roles.is_empty() {
-                text.push_str(&format!(", one of the roles {}", roles.join(", ")));
+                text += ", one of the roles ";
+                text += &roles.join(", ");
             }
             if !scopes.is_empty() {
-                text.push_str(&format!(", all of the scopes {}", scopes.join(", ")));
+                text += ", all of the scopes ";
+                text += &scopes.join(", ");
             }
             text
         }

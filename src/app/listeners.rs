@@ -13,7 +13,8 @@ use crate::server::redirect::Destination;
 use crate::server::{self, Counters, Server, ops};
 use crate::telemetry::metrics::Metrics;
 use crate::tls::{
-    self, CertificateFiles, CertificateTable, CertificateWatch, MinVersion, Reload, Resolver, SelfSigned, TlsError,
+    self, Certificate, CertificateFiles, CertificateTable, CertificateWatch, MinVersion, Reload, Resolver, SelfSigned,
+    TlsError, Validity,
 };
 
 /// The certificates in use and where they came from.
@@ -51,6 +52,21 @@ impl Certificates {
     pub fn server_config(&self) -> Result<Live<rustls::ServerConfig>, TlsError> {
         let resolver = Arc::new(Resolver::new(self.table.clone()));
         Ok(Live::new(tls::server_config(resolver, self.min_version)?))
+    }
+
+    /// Returns what clients will object to: certificates whose time has passed or not begun, one text each.
+    pub fn objections(&self, now: Timestamp) -> Vec<String> {
+        let table = self.table.current();
+        let objection = |certificate: &Certificate| {
+            let what = match certificate.validity(now) {
+                Validity::Current => return None,
+                Validity::NotYet => "is not valid yet",
+                Validity::Expired => "has expired",
+            };
+            let source = certificate.source.as_ref().map_or_else(String::new, |file| format!(" in {}", file.display()));
+            Some(format!("the certificate{source} {what}"))
+        };
+        table.certificates().iter().filter_map(objection).collect()
     }
 
     /// Takes changed files into use; files that can't be used leave the old certificates in place.
@@ -110,7 +126,12 @@ pub(super) fn ops(
     let (asked, counted, metrics) = (Arc::clone(shared), Arc::clone(shared), Arc::clone(metrics));
     let ready = move || {
         let store = Arc::clone(&asked.store);
-        async move { store.ping().await.map_err(|error| vec![format!("store: {error}")]) }
+        let mut lacking = asked.objections();
+        lacking.extend(asked.authenticator.issuers().without_keys().map(|issuer| format!("keys of issuer {issuer}")));
+        async move {
+            lacking.extend(store.ping().await.err().map(|error| format!("store: {error}")));
+            if lacking.is_empty() { Ok(()) } else { Err(lacking) }
+        }
     };
     let exposition = move || {
         refresh(&metrics, &counted, &counters);

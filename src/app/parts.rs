@@ -58,6 +58,7 @@ impl Parts {
         let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
         let authenticator = Arc::new(Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS));
+        authenticator.trust_issuers(keys::trusted_issuers(&settings, &authenticator.issuers(), &clock)?);
         let hashers = Hashers::start(Hasher::new(settings.password.cost), hash_threads(&settings));
         let hashers = Arc::new(hashers.map_err(StartError::internal)?);
         let account_settings = Live::new(account_settings(&settings));
@@ -67,7 +68,7 @@ impl Parts {
             trust: trust.clone(),
             revocations,
             settings: account_settings.clone(),
-            audit: Audit::new(lines.clone()),
+            audit: Audit::new(lines.clone()).counting(Arc::clone(&metrics)),
             clock: clock.clone(),
         }));
         accounts.feed().catch_up().await?;
@@ -102,6 +103,7 @@ impl Parts {
     /// Starts everything that listens.
     pub fn listen(&self) -> Result<Servers, StartError> {
         let settings = self.shared.settings();
+        self.shared.warn_of_objections();
         let tls = self.shared.certificates.as_ref().map(listeners::Certificates::server_config).transpose()?;
         let main = Server::start(listeners::main_settings(&settings, tls), self.make_dispatch()?)?;
         let https_port = main.local_addrs().first().map_or(443, std::net::SocketAddr::port);

@@ -64,6 +64,10 @@ impl Shared {
         }
         // What can fail comes first, so that a refused file has changed nothing.
         let trust = keys::load_trust(&new, &self.store, self.clock.now()).await?;
+        if old.auth.trusted_issuers != new.auth.trusted_issuers {
+            let issuers = keys::trusted_issuers(&new, &self.authenticator.issuers(), &self.clock)?;
+            self.authenticator.trust_issuers(issuers);
+        }
         self.trust.replace(trust);
         self.account_settings.replace(parts::account_settings(&new));
         if old.password.cost != new.password.cost {
@@ -80,11 +84,25 @@ impl Shared {
         Ok(())
     }
 
+    /// Returns what clients will object to in the certificates of this moment.
+    pub fn objections(&self) -> Vec<String> {
+        self.certificates.as_ref().map_or_else(Vec::new, |certificates| certificates.objections(self.clock.now()))
+    }
+
+    pub fn warn_of_objections(&self) {
+        for objection in self.objections() {
+            tracing::warn!("{objection}; clients will refuse it");
+        }
+    }
+
     pub fn renew_certificates(&self) {
         let Some(certificates) = &self.certificates else { return };
         match certificates.renew() {
             Ok(Reload::Unchanged) => {}
-            Ok(Reload::Replaced) => tracing::info!("new certificates are in use"),
+            Ok(Reload::Replaced) => {
+                tracing::info!("new certificates are in use");
+                self.warn_of_objections();
+            }
             Err(error) => tracing::error!(%error, "changed certificates are refused; the old ones stay in use"),
         }
     }

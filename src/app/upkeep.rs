@@ -1,6 +1,6 @@
 //! What goes on beside serving: changes that others made to the store, forgetting, reloads, new certificates.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use super::parts::Parts;
 use super::reload;
 
 /// How often what has expired is forgotten.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -34,7 +34,9 @@ pub(super) fn start(parts: &Parts, source: Option<PathBuf>) -> JoinSet<()> {
     tasks.spawn(follow_keys(parts.shared()));
     tasks.spawn(follow_signals(parts.shared(), source.clone()));
     if let Some(source) = source {
-        tasks.spawn(follow_file(parts.shared(), source));
+        // Taken here and not by the task, which may begin after a change that it then would take for the start.
+        let seen = stamp(&source);
+        tasks.spawn(follow_file(parts.shared(), source, seen));
     }
     tasks.spawn(follow_certificates(parts.shared()));
     tasks
@@ -59,21 +61,27 @@ async fn follow_keys(shared: Arc<reload::Shared>) {
 async fn follow_signals(shared: Arc<reload::Shared>, source: Option<PathBuf>) {
     let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
     while hangups.recv().await.is_some() {
-        match &source {
-            Some(source) => shared.reload(source).await,
-            None => tracing::info!("no configuration file to reload"),
+        if let Some(source) = &source {
+            shared.reload(source).await;
+        } else {
+            tracing::info!("no configuration file to reload");
         }
     }
 }
 
+/// What tells one content of a file from the next.
+type Stamp = Option<(Option<SystemTime>, u64)>;
+
+fn stamp(file: &Path) -> Stamp {
+    std::fs::metadata(file).ok().map(|data| (data.modified().ok(), data.len()))
+}
+
 /// Reloads when the file changes, while `server.watch` says so.
-async fn follow_file(shared: Arc<reload::Shared>, source: PathBuf) {
-    let stamp = || std::fs::metadata(&source).ok().map(|data| (data.modified().ok(), data.len()));
-    let mut seen: Option<(Option<SystemTime>, u64)> = stamp();
+async fn follow_file(shared: Arc<reload::Shared>, source: PathBuf, mut seen: Stamp) {
     let mut ticks = ticks(LOOK_EVERY);
     loop {
         ticks.tick().await;
-        let now = stamp();
+        let now = stamp(&source);
         if now == seen {
             continue;
         }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub struct BearerSettings {
     /// `authorization` unless configured.
     pub header: HeaderName,
-    /// Compared without regard to case; `Bearer` unless configured.
+    /// Compared without regard to case; `Bearer` unless configured. None at all: the whole field is the token.
     pub schemes: Vec<String>,
 }
 
@@ -36,13 +36,20 @@ pub fn read<'a>(headers: &'a HeaderMap, settings: &BearerSettings) -> Presented<
 /// Returns what one field holds; `Nothing` and `Repeated` are not among the answers.
 pub fn classify<'a>(field: &'a HeaderValue, settings: &BearerSettings) -> Presented<'a> {
     let bytes = field.as_bytes();
+    if settings.schemes.is_empty() {
+        return Presented::Token(text(bytes));
+    }
     let scheme_end = bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len());
     let (scheme, rest) = bytes.split_at(scheme_end);
     if !settings.schemes.iter().any(|ours| scheme.eq_ignore_ascii_case(ours.as_bytes())) {
         return Presented::Foreign;
     }
-    // What is not visible ASCII can't be a token: it is read as an empty one, which nothing accepts.
-    Presented::Token(std::str::from_utf8(rest).unwrap_or_default().trim_matches(' '))
+    Presented::Token(text(rest))
+}
+
+/// What is no text can't be a token: it is read as an empty one, which nothing accepts.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default().trim_matches(' ')
 }
 
 #[cfg(test)]

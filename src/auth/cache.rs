@@ -9,19 +9,24 @@ use std::time::{Duration, Instant};
 use moka::Expiry;
 use moka::sync::Cache;
 
+use super::issuers::Issuers;
 use super::revocation::Version;
 use crate::clock::Timestamp;
 use crate::identity::Caller;
+use crate::live::Live;
 use crate::secret::sha256;
 
-/// SHA-256 over the key set's id and the complete token.
-type TokenHash = [u8; 32];
+/// SHA-256 over the id of our key set and the complete token. Which issuer's keys verified it stands in the entry, because
+/// that is known only once the token was read.
+pub(super) type TokenHash = [u8; 32];
 
 /// A caller, and the version of their standing that the entry was made under.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub caller: Arc<Caller>,
     pub version: Version,
+    /// The set of keys that verified it; `None` for ours, which the entry's key names.
+    pub issuer_keys: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,12 +63,13 @@ impl TokenCache {
         sha256(&[&key_set.to_be_bytes(), token.as_bytes()])
     }
 
-    /// Returns the caller, if the token is known, has not expired and nothing about its user has changed.
-    pub fn find(&self, key: &TokenHash, now: Timestamp) -> Option<Arc<Caller>> {
-        let found = self.entries.get(key).filter(|entry| entry.known.is_good(now));
+    /// Returns who it is, if the token is known, has not expired, nothing about its user has changed, and the keys that
+    /// verified it are in force.
+    pub fn find(&self, key: &TokenHash, now: Timestamp, issuers: &Live<Issuers>) -> Option<Arc<Known>> {
+        let found = self.entries.get(key).filter(|entry| entry.known.is_good(now, issuers));
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
-        found.map(|entry| Arc::clone(&entry.known.caller))
+        found.map(|entry| entry.known)
     }
 
     pub fn insert(&self, key: TokenHash, known: Known, now: Timestamp) {
@@ -82,8 +88,9 @@ impl TokenCache {
 
 impl Known {
     /// A leeway for late tokens is the verifier's to grant; here `exp` is the end.
-    fn is_good(&self, now: Timestamp) -> bool {
-        now < self.caller.expires_at && self.version.is_current()
+    fn is_good(&self, now: Timestamp, issuers: &Live<Issuers>) -> bool {
+        let keys_are_in_force = |set: u64| issuers.guard().are_in_force(set);
+        now < self.caller.expires_at && self.version.is_current() && self.issuer_keys.is_none_or(keys_are_in_force)
     }
 }
 

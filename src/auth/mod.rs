@@ -1,8 +1,10 @@
-//! Turns a presented credential into a caller: bearer tokens, the cache of verified ones, and what has been revoked.
-//! Serving stands on it; it never touches the store: whoever changes accounts tells [`Revocations`].
+//! Turns a presented credential into a caller: bearer tokens, ours or a trusted issuer's, the cache of verified ones, and
+//! what has been revoked. Serving stands on it; it never touches the store: whoever changes accounts tells [`Revocations`].
 
 pub mod bearer;
 mod cache;
+pub mod issuers;
+pub mod key_set;
 pub mod revocation;
 
 use std::sync::Arc;
@@ -14,9 +16,10 @@ use crate::token::claims::{self, Expected, TokenError};
 use crate::token::key::KeySet;
 
 pub use cache::CacheCounts;
+pub use issuers::{Issuers, TrustedIssuer};
 pub use revocation::Revocations;
 
-use cache::{Known, TokenCache};
+use cache::{Known, TokenCache, TokenHash};
 use revocation::{Looked, Standing};
 
 /// What tokens are signed with and held against: one snapshot, swapped whole at reload and key rotation.
@@ -41,23 +44,57 @@ pub enum BadCredential {
 #[derive(Debug)]
 pub struct Authenticator {
     trust: Live<Trust>,
+    issuers: Live<Issuers>,
     revocations: Arc<Revocations>,
     cache: TokenCache,
 }
 
 impl Authenticator {
-    /// Returns an authenticator that remembers at most `cache_entries` verified tokens.
+    /// Returns an authenticator that trusts no issuer but us and remembers at most `cache_entries` verified tokens.
     pub fn new(trust: Live<Trust>, revocations: Arc<Revocations>, cache_entries: u64) -> Self {
-        Self { trust, revocations, cache: TokenCache::new(cache_entries) }
+        Self { trust, issuers: Live::new(Issuers::default()), revocations, cache: TokenCache::new(cache_entries) }
     }
 
-    /// Returns the caller that a bearer access token stands for. A hit in the cache costs no allocation and no lock.
+    /// Trusts these issuers beside us from now on, and no others.
+    pub fn trust_issuers(&self, issuers: Issuers) {
+        self.issuers.replace(issuers);
+    }
+
+    /// Returns the issuers that are trusted beside us.
+    pub fn issuers(&self) -> Arc<Issuers> {
+        self.issuers.current()
+    }
+
+    /// Returns the caller that an access token of ours stands for: what our own endpoints ask for, where another issuer's
+    /// users have no account. A hit in the cache costs no allocation and no lock.
     pub fn verify_bearer(&self, token: &str, now: Timestamp) -> Result<Arc<Caller>, BadCredential> {
         let trust = self.trust.guard();
         let key = TokenCache::key(trust.access.id(), token);
-        if let Some(caller) = self.cache.find(&key, now) {
-            return Ok(caller);
+        if let Some(known) = self.cache.find(&key, now, &self.issuers) {
+            let is_ours = known.issuer_keys.is_none();
+            return is_ours.then(|| Arc::clone(&known.caller)).ok_or(BadCredential::Token(TokenError::UnknownKey));
         }
+        self.verify_ours(&trust, token, now).map(|known| self.remember(key, known, now))
+    }
+
+    /// Returns the caller that an access token stands for, ours or a trusted issuer's: what routes ask for. A hit costs the same.
+    pub fn verify_any_bearer(&self, token: &str, now: Timestamp) -> Result<Arc<Caller>, BadCredential> {
+        let trust = self.trust.guard();
+        let key = TokenCache::key(trust.access.id(), token);
+        if let Some(known) = self.cache.find(&key, now, &self.issuers) {
+            return Ok(Arc::clone(&known.caller));
+        }
+        let known = match self.verify_ours(&trust, token, now) {
+            // What names a key of ours is ours to judge, whatever issuer it claims.
+            Err(BadCredential::Token(error)) if !claims::names_our_key(&trust.access, token) => {
+                self.verify_foreign(token, now).unwrap_or(Err(error.into()))
+            }
+            verdict => verdict,
+        };
+        known.map(|known| self.remember(key, known, now))
+    }
+
+    fn verify_ours(&self, trust: &Trust, token: &str, now: Timestamp) -> Result<Known, BadCredential> {
         let claims = claims::verify_access(&trust.access, &trust.expected, token, now)?;
         let expires_at = claims.expires_at();
         let signed = claims.into_principal();
@@ -67,9 +104,31 @@ impl Authenticator {
             Looked::AsSigned(version) => (version, signed),
             Looked::Changed(version, standing) => (version, apply(signed, standing)?),
         };
-        let caller = Arc::new(Caller::new(principal, expires_at));
-        self.cache.insert(key, Known { caller: Arc::clone(&caller), version }, now);
-        Ok(caller)
+        Ok(Known { caller: Arc::new(Caller::new(principal, expires_at)), version, issuer_keys: None })
+    }
+
+    /// Returns whom a trusted issuer's token stands for; `None` if it is from none of them. An account of ours with the same
+    /// id that is disabled or deleted refuses it; what roles ours has is nothing to the issuer's token.
+    fn verify_foreign(&self, token: &str, now: Timestamp) -> Option<Result<Known, BadCredential>> {
+        let verified = match self.issuers.guard().verify(token, now)? {
+            Ok(verified) => verified,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let expires_at = verified.claims.expires_at();
+        let principal = verified.claims.into_principal();
+        Some(match self.revocations.look(principal.session, &principal.user_id) {
+            Looked::Revoked => Err(BadCredential::Revoked),
+            Looked::AsSigned(version) | Looked::Changed(version, _) => {
+                let caller = Arc::new(Caller::new(principal, expires_at));
+                Ok(Known { caller, version, issuer_keys: Some(verified.key_set) })
+            }
+        })
+    }
+
+    fn remember(&self, key: TokenHash, known: Known, now: Timestamp) -> Arc<Caller> {
+        let caller = Arc::clone(&known.caller);
+        self.cache.insert(key, known, now);
+        caller
     }
 
     /// Returns whether `token` carries the key id of one of our keys: then no upstream may see it.
@@ -95,3 +154,6 @@ fn apply(signed: Principal, standing: Standing) -> Result<Principal, BadCredenti
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

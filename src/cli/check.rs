@@ -5,12 +5,13 @@ use std::io::Write as _;
 use super::command::Check;
 use super::context::{load, shown, stdout};
 use super::failure::{CONFIG, Failure, Result};
-use super::serve::report_warnings;
 use crate::app;
 
 pub fn run(arguments: &Check) -> Result<()> {
     let (path, settings) = load(&arguments.file)?;
-    report_warnings(&settings);
+    for warning in &settings.warnings {
+        anstream::eprintln!("warning: {warning}");
+    }
     let problems = if arguments.deep { app::check_deep(&settings) } else { Vec::new() };
     if !problems.is_empty() {
         let list = problems.join("\n  ");

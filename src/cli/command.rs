@@ -5,6 +5,7 @@
 #![allow(clippy::doc_markdown)]
 
 mod accounts;
+mod selftest;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub use accounts::{
     AddUser, DeleteUser, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword, PasswordArgs,
     PersonArgs, RevokeSessions, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
 };
+
+pub use selftest::Selftest;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -60,6 +63,9 @@ pub enum Command {
     Check(Check),
     /// Say what would become of a request, and why
     Explain(Explain),
+    /// Attack a running deployment with what gateways were broken by, and say what got through
+    #[command(after_help = selftest::SELFTEST_HELP)]
+    Selftest(Selftest),
     /// Manage accounts
     #[command(subcommand, after_help = accounts::WHO_HELP)]
     User(UserCommand),

@@ -14,8 +14,8 @@ use super::command::Demo;
 use super::context::{block_on, now, open_store, passwords, stdout};
 use super::failure::{Failure, Result};
 use super::healthcheck::reachable;
+use super::serve::run_gateway;
 use crate::account::admin::{Admin, Profile};
-use crate::app;
 use crate::config::{self, Environment, Settings};
 use crate::secret::{Secret, random_bytes};
 use crate::telemetry::audit::Audit;
@@ -33,7 +33,7 @@ pub fn run(arguments: &Demo) -> Result<()> {
     let password = one_time_password();
     add_admin(&settings, &password)?;
     let mut shown = Ok(());
-    app::serve(settings, None, |_| shown = welcome(&mut stdout(), &url, password.expose()))?;
+    run_gateway(settings, None, |_| shown = welcome(&mut stdout(), &url, password.expose()))?;
     shown?;
     folder.close()?;
     anstream::eprintln!("The demo is gone, with everything in it.");
@@ -120,13 +120,12 @@ fn welcome(out: &mut impl io::Write, url: &str, password: &str) -> io::Result<()
         "
 {BOLD}Vestibule is running, with an app behind it.{BOLD:#} Nothing of this outlives Ctrl-C.
 
-  Everybody may see    {url}/
-  Only people who
-  are signed in        {url}/private
-  Admin                {ADMIN}
-  One-time password    {password}
+  For everybody         {url}/
+  Only when signed in   {url}/private
+  The admin             {ADMIN}
+  One-time password     {password}
 
-Paste these into another terminal. {FAINT}(-k: the certificate is signed by itself.){FAINT:#}
+Paste these into another terminal (-k, because the certificate is signed by itself).
 
 {BOLD}1.{BOLD:#} Everybody gets through to the public page: 200, and the app shows the request it received.
 
@@ -136,12 +135,12 @@ Paste these into another terminal. {FAINT}(-k: the certificate is signed by itse
 
   {CODE}curl -ki {url}/private{CODE:#}
 
-{BOLD}3.{BOLD:#} Sign in and show the token: the app is told who you are in X-User-* headers. The line also claims to be
-   root; look for what became of that.
+{BOLD}3.{BOLD:#} Sign in, show the token, and claim to be root: 200. The app is told who you are in x-user headers, and that
+   your role is admin. The claim never arrives.
 
   {CODE}curl -ki {url}/private -H 'X-User-Roles: root' -H \"Authorization: Bearer $({sign_in})\"{CODE:#}
 
-{FAINT}Then `vestibule front http://127.0.0.1:YOUR_PORT` puts it in front of your own app. Requests show up below.{FAINT:#}
+Next: `vestibule front http://127.0.0.1:3000` puts it in front of an app of yours. {FAINT}Requests show up below.{FAINT:#}
 
 "
     )?;

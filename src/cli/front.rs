@@ -7,8 +7,7 @@ use super::command::Front;
 use super::context::stdout;
 use super::failure::Result;
 use super::healthcheck::reachable;
-use super::serve::report_warnings;
-use crate::app;
+use super::serve::run_gateway;
 use crate::config::{self, Environment, FrontOptions};
 
 pub fn run(arguments: &Front) -> Result<()> {
@@ -17,14 +16,12 @@ pub fn run(arguments: &Front) -> Result<()> {
     if arguments.print_config {
         return Ok(stdout().write_all(text.as_bytes())?);
     }
-    report_warnings(&settings);
-    app::serve(settings, None, |running| {
+    run_gateway(settings, None, |running| {
         let scheme = if running.is_tls { "https" } else { "http" };
         for address in &running.listen {
             anstream::eprintln!("{scheme}://{}/ is in front of {}", reachable(*address), arguments.url);
         }
-    })?;
-    Ok(())
+    })
 }
 
 fn options(arguments: &Front) -> FrontOptions {

@@ -12,6 +12,7 @@ mod generate;
 mod healthcheck;
 mod key;
 mod password;
+mod selftest;
 mod serve;
 mod session;
 mod table;
@@ -54,6 +55,7 @@ fn run_command(command: Command) -> Result<()> {
         Command::Front(arguments) => front::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Selftest(arguments) => selftest::run(&arguments),
         Command::User(command) => user::run(command),
         Command::Session(command) => session::run(command),
         Command::Key(command) => key::run(command),

@@ -25,6 +25,11 @@ pub fn read_new(arguments: PasswordArgs, name: &str) -> Result<Secret<String>> {
     Ok(first)
 }
 
+/// Returns the first line of stdin: a secret that is no password.
+pub fn read_first_line() -> Result<Secret<String>> {
+    read_line(io::stdin().lock())
+}
+
 fn ask(prompt: &str) -> Result<Secret<String>> {
     rpassword::prompt_password(prompt).map(Secret::new).map_err(|_| {
         Failure::usage("there is no terminal to ask for a password; give it on stdin with --password-stdin")

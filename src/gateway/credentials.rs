@@ -22,7 +22,7 @@ pub fn identify(
     match bearer::read(headers, &rules.bearer) {
         Presented::Nothing | Presented::Foreign => Ok(None),
         Presented::Repeated => Err(Refusal::RepeatedCredential),
-        Presented::Token(token) => Ok(Some(authenticator.verify_bearer(token, now)?)),
+        Presented::Token(token) => Ok(Some(authenticator.verify_any_bearer(token, now)?)),
     }
 }
 

@@ -62,25 +62,49 @@ fn access_of<'r>(rules: &'r Rules, asked: &Asked) -> Result<&'r Access, Refusal>
 }
 
 fn asked(rules: &Rules, ingress: &Ingress<'_>, method: &Method, headers: &HeaderMap) -> Result<Option<Asked>, Refusal> {
-    let host = text(headers, &FORWARDED_HOST)?.unwrap_or(ingress.target.host());
-    let method = match (text(headers, &ORIGINAL_METHOD)?, text(headers, &FORWARDED_METHOD)?) {
-        (Some(name), _) | (None, Some(name)) => Method::from_bytes(name.as_bytes()).map_err(|_| unreadable())?,
-        (None, None) => method.clone(),
-    };
-    for name in &ORIGINAL {
-        if let Some(original) = text(headers, name)? {
-            return Ok(Some(Asked { target: read_original(original, host)?, method }));
-        }
-    }
-    if let Some(path) = text(headers, &FORWARDED_URI)? {
-        return Ok(Some(Asked { target: read_target(host, path)?, method }));
-    }
+    let method = told_method(headers)?.unwrap_or_else(|| method.clone());
+    let mut told = told_target(headers, ingress.target.host())?;
     // Envoy puts the original path behind the prefix it was given.
     let rest = rules.after_forward_auth(ingress.target.path_and_query()).unwrap_or_default();
     if rest.starts_with('/') {
-        return Ok(Some(Asked { target: read_target(ingress.target.host(), rest)?, method }));
+        agree(&mut told, read_target(ingress.target.host(), rest)?)?;
     }
-    Ok(None)
+    Ok(told.map(|target| Asked { target, method }))
+}
+
+/// Returns the target that the headers name. A proxy sets the header that it knows and lets the client's own of the other names
+/// through: where there are several, only one is its word, so all must say the same.
+fn told_target(headers: &HeaderMap, own_host: &str) -> Result<Option<Target>, Refusal> {
+    let host = text(headers, &FORWARDED_HOST)?.unwrap_or(own_host);
+    let mut told = None;
+    for name in &ORIGINAL {
+        if let Some(original) = text(headers, name)? {
+            agree(&mut told, read_original(original, host)?)?;
+        }
+    }
+    if let Some(path) = text(headers, &FORWARDED_URI)? {
+        agree(&mut told, read_target(host, path)?)?;
+    }
+    Ok(told)
+}
+
+/// Returns the method that the headers name, by the same rule.
+fn told_method(headers: &HeaderMap) -> Result<Option<Method>, Refusal> {
+    let mut told = None;
+    for name in [&ORIGINAL_METHOD, &FORWARDED_METHOD] {
+        if let Some(method) = text(headers, name)? {
+            agree(&mut told, Method::from_bytes(method.as_bytes()).map_err(|_| unreadable())?)?;
+        }
+    }
+    Ok(told)
+}
+
+fn agree<T: PartialEq>(told: &mut Option<T>, next: T) -> Result<(), Refusal> {
+    if told.as_ref().is_some_and(|before| *before != next) {
+        return Err(unreadable());
+    }
+    *told = Some(next);
+    Ok(())
 }
 
 /// Returns the target of a whole URL, or of a path on `host`.
@@ -124,4 +148,49 @@ fn admitted(rules: &Rules, permit: &Permit) -> Response<Bytes> {
         headers.insert(name.clone(), value.cloned().unwrap_or(HeaderValue::from_static("")));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let field = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        fields.iter().map(field).collect()
+    }
+
+    fn path(fields: &[(&'static str, &'static str)]) -> Option<String> {
+        told_target(&headers(fields), "own.example").ok()?.map(|target| format!("{}{}", target.host(), target.path()))
+    }
+
+    #[test]
+    fn every_proxy_is_understood_in_the_header_that_it_sets() {
+        assert_eq!(path(&[("x-original-uri", "/a?b")]).as_deref(), Some("own.example/a"));
+        assert_eq!(path(&[("x-original-url", "https://other.example/a")]).as_deref(), Some("other.example/a"));
+        let caddy = [("x-forwarded-host", "other.example"), ("x-forwarded-uri", "/a")];
+        assert_eq!(path(&caddy).as_deref(), Some("other.example/a"));
+    }
+
+    #[test]
+    fn a_client_can_not_name_another_path_beside_the_proxys() {
+        for other in ["x-original-uri", "x-original-url"] {
+            let fields = headers(&[("x-forwarded-uri", "/private"), (other, "/public")]);
+            assert!(told_target(&fields, "own.example").is_err(), "{other}");
+            let fields = headers(&[("x-forwarded-uri", "/private"), (other, "https://public.example/private")]);
+            assert!(told_target(&fields, "own.example").is_err(), "{other}: another host");
+        }
+        let fields = headers(&[("x-original-uri", "/public"), ("x-original-url", "/private")]);
+        assert!(told_target(&fields, "own.example").is_err());
+        assert_eq!(path(&[("x-original-uri", "/a"), ("x-forwarded-uri", "/./a")]).as_deref(), Some("own.example/a"));
+    }
+
+    #[test]
+    fn a_client_can_not_name_another_method_beside_the_proxys() {
+        let fields = headers(&[("x-forwarded-method", "DELETE"), ("x-original-method", "GET")]);
+        assert!(told_method(&fields).is_err());
+        let fields = headers(&[("x-forwarded-method", "DELETE")]);
+        assert_eq!(told_method(&fields).expect("one method"), Some(Method::DELETE));
+    }
 }

@@ -11,7 +11,6 @@ pub mod rules;
 pub mod streams;
 mod upgrade;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +22,7 @@ use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
 use crate::http::body::Body;
 use crate::http::client::ClientAddr;
+use crate::http::cookie::join_cookies;
 use crate::http::header::remove_hop_by_hop;
 use crate::http::target::Target;
 use crate::identity::Caller;
@@ -94,8 +94,11 @@ impl Gateway {
 
         let upgrade = upgrade::take(&mut request);
         *request.uri_mut() = upstream_uri(target, route);
+        // The version is one hop's: ours to this upstream, whatever the client's to us (RFC 9110 section 2.5).
+        *request.version_mut() = http::Version::HTTP_11;
         let headers = request.headers_mut();
         remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
+        join_cookies(headers);
         credentials::remove_ours(headers, &permit, rules, &self.authenticator);
         forwarded::rewrite(headers, &ingress, rules);
         identity_headers::replace(headers, &permit, rules);
@@ -132,7 +135,7 @@ impl Gateway {
         trace.upstream = Some(Arc::clone(upstream));
         let started = Clock::monotonic();
         let is_head = request.method() == Method::HEAD;
-        let exchange = Exchange { pools: &self.pools, upstream, client: client_hash(client) };
+        let exchange = Exchange { pools: &self.pools, upstream, client: client.ip };
         let mut response = upstream::forward(exchange, &permit, request).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -207,10 +210,4 @@ fn access_kind(access: &Access) -> AccessKind {
         Access::Optional => AccessKind::Optional,
         Access::Protected(_) => AccessKind::Protected,
     }
-}
-
-fn client_hash(client: ClientAddr) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    client.ip.hash(&mut hasher);
-    hasher.finish()
 }

@@ -15,6 +15,8 @@ pub use head::{Framing, Head, check_head, find_head_end};
 pub enum Violation {
     #[error("the request line is not a method, a target and a version with one space between them")]
     MalformedRequestLine,
+    #[error("the request line names no version of HTTP")]
+    NotHttp,
     #[error("the target holds a byte that no URL has")]
     MalformedTarget,
     #[error("the target is too long")]
@@ -51,6 +53,7 @@ impl Violation {
     pub fn status(self) -> StatusCode {
         match self {
             Self::MalformedRequestLine
+            | Self::NotHttp
             | Self::MalformedTarget
             | Self::MalformedLine
             | Self::MalformedField
@@ -73,6 +76,7 @@ impl Violation {
     pub fn code(self) -> &'static str {
         match self {
             Self::MalformedRequestLine => "malformed_request_line",
+            Self::NotHttp => "not_http",
             Self::MalformedTarget => "malformed_target",
             Self::TargetTooLong => "target_too_long",
             Self::UnsupportedMethod => "unsupported_method",
@@ -122,7 +126,8 @@ fn is_value_byte(byte: u8) -> bool {
     GRAMMAR[usize::from(byte)] & VALUE != 0
 }
 
-fn is_token(bytes: &[u8]) -> bool {
+/// Whether the bytes are a token (RFC 9110 5.6.2): a method, the name of a field.
+pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 

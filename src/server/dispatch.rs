@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
 use crate::http::body::Body;
 use crate::http::client::ClientAddr;
+use crate::http::problem::RefusalCode;
 use crate::http::target::Target;
 use crate::live::Reader;
 use crate::telemetry::access::Format;
@@ -81,7 +82,7 @@ impl Handler for Dispatch {
 
     fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
-        let mut visit = Visit::unreadable(self, &edge, connection.peer);
+        let mut visit = Visit::unreadable(self, &edge, connection.peer, *reason);
         let response = self.refused(Refusal::Unreadable(reason.problem()), &mut visit);
         self.conclude_whole(&response, &mut visit);
         response.map(Body::from)
@@ -96,6 +97,9 @@ impl Dispatch {
         request: Request<Incoming>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
+        if *request.method() == Method::CONNECT {
+            return Err(Refusal::MethodNotServed);
+        }
         let target = Target::read(&request)?;
         let target = visit.target.insert(target);
         let ingress = Ingress {
@@ -114,7 +118,11 @@ impl Dispatch {
         }
         if edge.api.owns(target.path()) {
             visit.trace.access = Some(AccessKind::Own);
-            return Ok(self.ask_office(edge, &ingress, request).await?.map(Body::from));
+            visit.shown_path = edge.api.path_without_secrets(target.path());
+            let mut answer = self.ask_office(edge, &ingress, request, &mut visit.bytes_in).await?;
+            visit.trace.caller = answer.extensions_mut().remove();
+            visit.refused = answer.extensions_mut().remove().map(|RefusalCode(code)| code);
+            return Ok(answer.map(Body::from));
         }
         self.gateway.serve(&edge.rules, ingress, request, &mut visit.trace).await
     }
@@ -125,10 +133,12 @@ impl Dispatch {
         edge: &Arc<Edge>,
         ingress: &Ingress<'_>,
         request: Request<Incoming>,
+        bytes_in: &mut u64,
     ) -> Result<Response<Bytes>, Refusal> {
         let (mut parts, body) = request.into_parts();
         parts.uri = ingress.target.path_and_query().parse().map_err(|_| Refusal::Internal)?;
         let body = read_whole(body, edge.body_timeout).await?;
+        *bytes_in = body.len() as u64;
         let place = Arc::clone(&self.desk).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
         let (edge, client) = (Arc::clone(edge), ingress.client);
         let request_id = ingress.request_id.to_str().unwrap_or_default().to_owned();

@@ -13,6 +13,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::gate::Gate;
 use super::pulse::{Limits, Next, Pulse};
+use crate::clock::Clock;
 
 /// A connection that can be asked to end after the requests in flight.
 pub trait Farewell: Future {
@@ -109,7 +110,7 @@ impl Driver {
                 Next::Finish if C::CARRIES_TUNNELS => now + self.limits.idle,
                 Next::Finish | Next::Drop => return Poll::Ready(()),
             };
-            timer.as_mut().reset(tokio::time::Instant::now() + until.saturating_sub(now));
+            timer.as_mut().reset(tokio::time::Instant::from_std(Clock::monotonic()) + until.saturating_sub(now));
             if timer.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }

@@ -30,7 +30,7 @@ enum Mode {
     Hold(Scanner),
     /// A request was refused: what comes is thrown away.
     Discard,
-    /// A body broke its framing.
+    /// A body broke its framing, or no request came at all.
     Broken,
     /// HTTP/2 or an upgraded connection: not ours to read.
     Pass,
@@ -94,7 +94,7 @@ impl<S> Guard<S> {
                 self.change_mode(Mode::Hold);
             }
             Halt::Refused { number, reason } => self.refuse(number, reason),
-            Halt::BrokenBody => self.mode = Mode::Broken,
+            Halt::BrokenBody | Halt::NotHttp => self.mode = Mode::Broken,
         }
     }
 

@@ -17,6 +17,8 @@ pub enum Halt {
     Refused { number: u64, reason: Unreadable },
     /// A body broke its framing; nothing may follow.
     BrokenBody,
+    /// The connection speaks another protocol, which has no use for an answer in ours.
+    NotHttp,
 }
 
 /// Where a connection stands.
@@ -96,7 +98,10 @@ impl Scanner {
             let has_begun = rest.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
             return Err(if has_begun { Halt::PartialHead } else { Halt::Nothing });
         };
-        let head = check_head(&rest[..end]).map_err(refused)?;
+        let head = check_head(&rest[..end]).map_err(|violation| match violation {
+            Violation::NotHttp if number == 1 => Halt::NotHttp,
+            _ => refused(violation),
+        })?;
         self.heads = number;
         self.asks_upgrade = head.wants_upgrade;
         self.part = match head.framing {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 
+use super::Unreadable;
 use super::dispatch::{Dispatch, Edge};
 use crate::clock::{Clock, Timestamp};
 use crate::gateway::Trace;
@@ -21,7 +22,7 @@ use crate::http::target::Target;
 use crate::secret::random_bytes;
 use crate::telemetry::access::{AccessLine, Format, Protocol};
 use crate::telemetry::metrics::AccessKind;
-use crate::upstream::{BodyError, ResponseBody};
+use crate::upstream::{BodyError, BytesIn, ResponseBody};
 
 /// What is known of a request so far.
 pub struct Visit {
@@ -32,7 +33,11 @@ pub struct Visit {
     pub trace: Trace,
     pub status: StatusCode,
     pub refused: Option<&'static str>,
+    /// Of a body that was read here; what went to an upstream is counted there.
+    pub bytes_in: u64,
     pub bytes_out: u64,
+    /// What the line shows in place of a path that holds a secret.
+    pub shown_path: Option<String>,
     started: Instant,
     method: Option<Method>,
     protocol: Protocol,
@@ -54,9 +59,13 @@ impl Visit {
     }
 
     /// Returns the visit of a request that could not even be parsed.
-    pub fn unreadable(dispatch: &Dispatch, edge: &Arc<Edge>, peer: SocketAddr) -> Self {
+    pub fn unreadable(dispatch: &Dispatch, edge: &Arc<Edge>, peer: SocketAddr, reason: Unreadable) -> Self {
         let client = ClientAddr::read(peer, &HeaderMap::new(), &[]);
-        Self { request_id: dispatch.ids.next(), ..Self::blank(dispatch, edge, client, Protocol::H1) }
+        let protocol = match reason {
+            Unreadable::Malformed(_) | Unreadable::HeadTooSlow => Protocol::H1,
+            Unreadable::MalformedStream(_) => Protocol::H2,
+        };
+        Self { request_id: dispatch.ids.next(), ..Self::blank(dispatch, edge, client, protocol) }
     }
 
     fn blank(dispatch: &Dispatch, edge: &Arc<Edge>, client: ClientAddr, protocol: Protocol) -> Self {
@@ -68,7 +77,9 @@ impl Visit {
             trace: Trace::default(),
             status: StatusCode::OK,
             refused: None,
+            bytes_in: 0,
             bytes_out: 0,
+            shown_path: None,
             started: Clock::monotonic(),
             method: None,
             protocol,
@@ -84,7 +95,7 @@ impl Visit {
         dispatch.traffic.record(access, self.status.as_u16(), duration);
         let Some(format) = self.format else { return };
         let (host, path) = match (&self.target, &self.raw) {
-            (Some(target), _) => (target.host().as_bytes(), target.path()),
+            (Some(target), _) => (target.host().as_bytes(), self.shown_path.as_deref().unwrap_or(target.path())),
             (None, Some((host, path))) => (&host[..], path.as_str()),
             (None, None) => (&b""[..], ""),
         };
@@ -102,7 +113,7 @@ impl Visit {
             upstream: self.trace.upstream.as_ref().map(|upstream| upstream.name.as_str()),
             duration,
             upstream_duration: self.trace.upstream_time,
-            bytes_in: self.trace.bytes_in.as_ref().map_or(0, crate::upstream::BytesIn::count),
+            bytes_in: self.trace.bytes_in.as_ref().map_or(self.bytes_in, BytesIn::count),
             bytes_out: self.bytes_out,
             refused: self.refused,
         };

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::json::Object;
+use super::metrics::Metrics;
 use super::sink::Lines;
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -45,6 +46,25 @@ impl Event {
             Self::KeyRotated => "key.rotated",
         }
     }
+
+    /// Returns the outcome of an attempt to sign in, if that is what happened.
+    fn login_outcome(self) -> Option<&'static str> {
+        match self {
+            Self::LoginSucceeded => Some("succeeded"),
+            Self::LoginFailed => Some("failed"),
+            Self::LoginLimited => Some("limited"),
+            Self::UserRegistered
+            | Self::UserUpdated
+            | Self::UserDisabled
+            | Self::UserEnabled
+            | Self::UserDeleted
+            | Self::SessionRefreshed
+            | Self::SessionReuseDetected
+            | Self::SessionEnded
+            | Self::PasswordChanged
+            | Self::KeyRotated => None,
+        }
+    }
 }
 
 /// One line of the trail.
@@ -61,7 +81,11 @@ pub struct Entry<'a> {
 
 /// The way to the trail; clones write to the same place. The default discards.
 #[derive(Clone, Debug, Default)]
-pub struct Audit(Trail);
+pub struct Audit {
+    trail: Trail,
+    /// Where attempts to sign in are counted as well.
+    metrics: Option<Arc<Metrics>>,
+}
 
 #[derive(Clone, Debug, Default)]
 enum Trail {
@@ -73,17 +97,23 @@ enum Trail {
 
 impl Audit {
     pub fn new(lines: Lines) -> Self {
-        Self(Trail::Lines(lines))
+        Self { trail: Trail::Lines(lines), metrics: None }
+    }
+
+    /// Returns the same trail, which counts attempts to sign in besides.
+    #[must_use]
+    pub fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// Returns a trail that keeps its lines, for tests to look at.
     pub fn memory() -> Self {
-        Self(Trail::Memory(Arc::default()))
+        Self { trail: Trail::Memory(Arc::default()), metrics: None }
     }
 
     /// Returns what a [`Audit::memory`] trail holds; others hold nothing.
     pub fn collected(&self) -> Vec<String> {
-        match &self.0 {
+        match &self.trail {
             Trail::Memory(lines) => lines.lock().expect("no holder of this lock can panic").clone(),
             Trail::Discard | Trail::Lines(_) => Vec::new(),
         }
@@ -91,7 +121,10 @@ impl Audit {
 
     /// Writes the line at once, past the workers' buffers: it must not be lost with a crash.
     pub fn record(&self, event: Event, entry: &Entry<'_>, now: Timestamp) {
-        match &self.0 {
+        if let (Some(metrics), Some(outcome)) = (&self.metrics, event.login_outcome()) {
+            metrics.login(outcome);
+        }
+        match &self.trail {
             Trail::Discard => {}
             Trail::Lines(lines) => lines.hand_over(format_line(event, entry, now)),
             Trail::Memory(lines) => {

@@ -89,7 +89,7 @@ impl RefreshClaims {
 pub enum TokenError {
     #[error("not a JWS in compact form")]
     Malformed,
-    #[error("signed with a key that is not ours")]
+    #[error("signed with a key that is not known")]
     UnknownKey,
     #[error("the signature does not verify")]
     BadSignature,
@@ -290,14 +290,28 @@ impl Common {
     }
 }
 
-struct Times {
+/// When a token begins and ends to count.
+pub(super) struct Times {
     issued_at: Timestamp,
     not_before: Option<Timestamp>,
     expires_at: Timestamp,
 }
 
 impl Times {
-    fn check(&self, leeway: Duration, now: Timestamp) -> Result<(), TokenError> {
+    /// Returns the times of another issuer's token, which may leave out when it was made.
+    pub(super) fn of_foreign(payload: &Payload) -> Result<Self, TokenError> {
+        Ok(Self {
+            issued_at: payload.time("iat")?.unwrap_or_default(),
+            not_before: payload.time("nbf")?,
+            expires_at: payload.required_time("exp")?,
+        })
+    }
+
+    pub(super) fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    pub(super) fn check(&self, leeway: Duration, now: Timestamp) -> Result<(), TokenError> {
         if self.expires_at <= self.issued_at {
             return Err(TokenError::InvalidClaims);
         }

@@ -1,6 +1,6 @@
 //! JWS compact serialisation (RFC 7515) over aws-lc: strict base64url, strict JSON, one signature, no surprises.
 //! Takes tokens that [`sign`] could have made and no others. The header never chooses how it is verified: `alg` is
-//! compared with the key's own, and no member but `alg`, `kid`, `typ` is taken. `claims` is the only caller.
+//! compared with the key's own, and no member but `alg`, `kid`, `typ` is taken. `claims` calls it; `foreign` borrows [`Parts`].
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -56,14 +56,14 @@ pub fn sign(key: &Key, typ: TokenType, claims: &impl Serialize) -> String {
 pub fn open(keys: &KeySet, typ: TokenType, token: &str) -> Result<Object, TokenError> {
     let parts = Parts::split(token).ok_or(TokenError::Malformed)?;
     let key = find_key(keys, typ, parts.header)?;
-    let signature = decode(parts.signature)?;
-    if !key.verifies(parts.signed.as_bytes(), &signature) {
+    if !key.verifies(parts.signed.as_bytes(), &parts.signature()?) {
         return Err(TokenError::BadSignature);
     }
-    Object::parse(&decode(parts.payload)?).ok_or(TokenError::InvalidClaims)
+    Object::parse(&parts.payload()?).ok_or(TokenError::InvalidClaims)
 }
 
-struct Parts<'t> {
+/// The parts of a compact token, still encoded.
+pub(super) struct Parts<'t> {
     header: &'t str,
     payload: &'t str,
     signature: &'t str,
@@ -72,13 +72,31 @@ struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
-    fn split(token: &'t str) -> Option<Self> {
+    /// Returns the parts, unless there are other than three or the token is longer than any of use.
+    pub(super) fn split(token: &'t str) -> Option<Self> {
         if token.len() > MAX_BYTES {
             return None;
         }
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
         (!payload.contains('.')).then_some(Self { header, payload, signature, signed })
+    }
+
+    pub(super) fn header(&self) -> Result<Vec<u8>, TokenError> {
+        decode(self.header)
+    }
+
+    pub(super) fn payload(&self) -> Result<Vec<u8>, TokenError> {
+        decode(self.payload)
+    }
+
+    pub(super) fn signature(&self) -> Result<Vec<u8>, TokenError> {
+        decode(self.signature)
+    }
+
+    /// Returns what the signature is about.
+    pub(super) fn signed(&self) -> &'t str {
+        self.signed
     }
 }
 

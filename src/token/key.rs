@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::secret::{Secret, sha256};
 
 /// The least length of a shared secret, for every HS algorithm (SPEC 2).
-const MIN_SECRET_BYTES: usize = 32;
+pub(super) const MIN_SECRET_BYTES: usize = 32;
 
 /// A key as the store keeps it.
 #[derive(Clone, Debug)]

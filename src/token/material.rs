@@ -6,26 +6,23 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
+use super::verifier::Verifier;
 
-pub(super) enum Material {
-    Ed25519 {
-        pair: Ed25519KeyPair,
-        public: ParsedPublicKey,
-    },
-    P256 {
-        pair: EcdsaKeyPair,
-        public: ParsedPublicKey,
-    },
-    Rsa {
-        pair: RsaKeyPair,
-        public: ParsedPublicKey,
-    },
+/// A private key, or a shared secret, beside what verifies its signatures.
+pub(super) struct Material {
+    signer: Signer,
+    verifier: Verifier,
+}
+
+enum Signer {
+    Ed25519(Ed25519KeyPair),
+    P256(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
     /// Boxed: its two precomputed states are ten times the size of the others.
     Hmac(Box<hmac::Key>),
 }
@@ -61,79 +58,71 @@ fn wiped(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
 impl Material {
     /// Returns the key pair that `pkcs8` holds, if it is one of `algorithm`; RSA from 2048 bits.
     pub(super) fn from_pkcs8(algorithm: Algorithm, pkcs8: &[u8]) -> Option<Self> {
-        match algorithm {
+        let (signer, verifier) = match algorithm {
             Algorithm::EdDsa => {
                 let pair = Ed25519KeyPair::from_pkcs8(pkcs8).ok()?;
-                let public = ParsedPublicKey::new(&ED25519, pair.public_key()).ok()?;
-                Some(Self::Ed25519 { pair, public })
+                let verifier = Verifier::from_public(algorithm, pair.public_key().as_ref())?;
+                (Signer::Ed25519(pair), verifier)
             }
             Algorithm::Es256 => {
                 let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).ok()?;
-                let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).ok()?;
-                Some(Self::P256 { pair, public })
+                let verifier = Verifier::from_public(algorithm, pair.public_key().as_ref())?;
+                (Signer::P256(pair), verifier)
             }
             Algorithm::Rs256 => {
                 let pair = RsaKeyPair::from_pkcs8(pkcs8).ok()?;
-                let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()).ok()?;
-                Some(Self::Rsa { pair, public })
+                let verifier = Verifier::from_public(algorithm, pair.public_key().as_ref())?;
+                (Signer::Rsa(pair), verifier)
             }
-            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => None,
-        }
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => return None,
+        };
+        Some(Self { signer, verifier })
     }
 
     /// Returns the HMAC key of `secret`; `None` for an asymmetric algorithm, so that no public key can become a secret.
     pub(super) fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Option<Self> {
-        let digest = match algorithm {
-            Algorithm::Hs256 => hmac::HMAC_SHA256,
-            Algorithm::Hs384 => hmac::HMAC_SHA384,
-            Algorithm::Hs512 => hmac::HMAC_SHA512,
-            Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256 => return None,
-        };
-        Some(Self::Hmac(Box::new(hmac::Key::new(digest, secret))))
+        let verifier = Verifier::from_secret(algorithm, secret)?;
+        let Verifier::Hmac(key) = &verifier else { return None };
+        Some(Self { signer: Signer::Hmac(key.clone()), verifier })
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Ed25519 { pair, .. } => pair.sign(message).as_ref().to_vec(),
-            Self::P256 { pair, .. } => {
+        match &self.signer {
+            Signer::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+            Signer::P256(pair) => {
                 pair.sign(&SystemRandom::new(), message).expect("aws-lc signs with a key it accepted").as_ref().to_vec()
             }
-            Self::Rsa { pair, .. } => {
+            Signer::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
                     .expect("aws-lc signs with a key it accepted");
                 signature
             }
-            Self::Hmac(key) => hmac::sign(key, message).as_ref().to_vec(),
+            Signer::Hmac(key) => hmac::sign(key, message).as_ref().to_vec(),
         }
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        match self {
-            Self::Ed25519 { public, .. } | Self::P256 { public, .. } | Self::Rsa { public, .. } => {
-                public.verify_sig(message, signature).is_ok()
-            }
-            Self::Hmac(key) => hmac::verify(key, message, signature).is_ok(),
-        }
+        self.verifier.verifies(message, signature)
     }
 
     /// Returns the public half; `None` for a shared secret, which has none.
     pub(super) fn public(&self) -> Option<Public<'_>> {
-        match self {
-            Self::Ed25519 { pair, .. } => Some(Public::Ed25519 { x: pair.public_key().as_ref() }),
-            Self::P256 { pair, .. } => {
+        match &self.signer {
+            Signer::Ed25519(pair) => Some(Public::Ed25519 { x: pair.public_key().as_ref() }),
+            Signer::P256(pair) => {
                 // SEC 1 section 2.3.3, uncompressed: 04, then both coordinates at full length.
                 let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
                 Some(Public::P256 { x, y })
             }
-            Self::Rsa { pair, .. } => {
+            Signer::Rsa(pair) => {
                 let public = pair.public_key();
                 Some(Public::Rsa {
                     n: public.modulus().big_endian_without_leading_zero(),
                     e: public.exponent().big_endian_without_leading_zero(),
                 })
             }
-            Self::Hmac(_) => None,
+            Signer::Hmac(_) => None,
         }
     }
 }

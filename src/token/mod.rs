@@ -2,15 +2,19 @@
 //! Pure: never awaits, never reads the clock. The algorithm is a property of the key, never of a token's header.
 
 mod algorithm;
+mod claim_path;
 pub mod claims;
+pub mod foreign;
 pub mod jwk;
 pub mod jws;
 pub mod key;
 mod material;
 mod object;
 mod payload;
+mod public_key;
 pub mod refresh;
 mod seal;
 mod set;
 #[cfg(test)]
 mod testing;
+mod verifier;

@@ -1,8 +1,9 @@
 //! Claims read from a verified token's payload, each of exactly the kind it must be. A claim of the wrong kind refuses the
-//! token: it never counts as absent (CVE-2026-25537 was an `exp` that did). Called by `claims` alone.
+//! token: it never counts as absent (CVE-2026-25537 was an `exp` that did). Called by `claims` and `foreign`.
 
 use serde_json::Value;
 
+use super::claim_path::ClaimPath;
 use super::claims::TokenError;
 use super::object::Object;
 use crate::clock::Timestamp;
@@ -81,8 +82,56 @@ impl Payload {
     }
 
     fn texts(&self, name: &str) -> Read<Vec<&str>> {
-        let Some(value) = self.0.member(name) else { return Ok(Vec::new()) };
-        let list = value.as_array().ok_or(TokenError::InvalidClaims)?;
-        list.iter().map(|item| item.as_str().ok_or(TokenError::InvalidClaims)).collect()
+        self.0.member(name).map_or(Ok(Vec::new()), strings)
     }
+}
+
+/// What other issuers' tokens say, wherever they say it.
+impl Payload {
+    /// Returns the text at a path that is configured and leads to one.
+    pub(super) fn text_at(&self, path: Option<&ClaimPath>) -> Read<Option<String>> {
+        let Some(value) = self.value_at(path)? else { return Ok(None) };
+        value.as_str().map(|text| Some(text.to_owned())).ok_or(TokenError::InvalidClaims)
+    }
+
+    /// Returns the id at the path. Where apps keep their users' ids those may be numbers; `sub` never is.
+    pub(super) fn user_id_at(&self, path: &ClaimPath) -> Read<UserId> {
+        let value = path.find(&self.0)?.ok_or(TokenError::InvalidClaims)?;
+        let number = value.as_u64().filter(|_| !path.is_subject()).map(|number| number.to_string());
+        let text = value.as_str().or(number.as_deref()).ok_or(TokenError::InvalidClaims)?;
+        UserId::parse(text).ok_or(TokenError::InvalidClaims)
+    }
+
+    /// Returns the roles at the path. A name that can't be a role here grants nothing and is left out.
+    pub(super) fn roles_at(&self, path: Option<&ClaimPath>) -> Read<Vec<Role>> {
+        Ok(self.words_at(path)?.into_iter().filter_map(Role::parse).collect())
+    }
+
+    /// Returns the scopes at the path, like roles.
+    pub(super) fn scopes_at(&self, path: Option<&ClaimPath>) -> Read<Vec<Scope>> {
+        Ok(self.words_at(path)?.into_iter().filter_map(Scope::parse).collect())
+    }
+
+    /// Whether the issuer says that it has not verified the address (`OpenID` Connect Core section 5.1).
+    pub(super) fn has_unverified_email(&self) -> bool {
+        self.0.member("email_verified").is_some_and(|value| *value == false || value == "false")
+    }
+
+    /// Returns the words at the path: the items of a list, or what spaces separate in a text.
+    fn words_at(&self, path: Option<&ClaimPath>) -> Read<Vec<&str>> {
+        match self.value_at(path)? {
+            None => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(text.split(' ').collect()),
+            Some(list) => strings(list),
+        }
+    }
+
+    fn value_at(&self, path: Option<&ClaimPath>) -> Read<Option<&Value>> {
+        path.map_or(Ok(None), |path| path.find(&self.0))
+    }
+}
+
+fn strings(list: &Value) -> Read<Vec<&str>> {
+    let list = list.as_array().ok_or(TokenError::InvalidClaims)?;
+    list.iter().map(|item| item.as_str().ok_or(TokenError::InvalidClaims)).collect()
 }

@@ -13,10 +13,15 @@ pub struct KeySet {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// Returns a number that no set of keys, ours or another issuer's, has had in this process.
+pub(super) fn next_id() -> u64 {
+    NEXT_ID.fetch_add(1, Ordering::Relaxed)
+}
+
 impl KeySet {
     /// Returns the set; the first key signs. `None` when there is none.
     pub fn new(keys: Vec<Key>) -> Option<Self> {
-        (!keys.is_empty()).then(|| Self { keys, id: NEXT_ID.fetch_add(1, Ordering::Relaxed) })
+        (!keys.is_empty()).then(|| Self { keys, id: next_id() })
     }
 
     /// Returns a number that no other set of keys in this process has: part of every cache key.

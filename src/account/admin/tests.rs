@@ -145,12 +145,12 @@ async fn an_address_or_name_that_is_taken_is_refused() {
 async fn setting_changes_what_was_said_clears_what_was_empty_and_leaves_the_rest() {
     let desk = Desk::new();
     let user = desk.add(Profile { phone: Some("+49 30 1".into()), ..ada() }).await.unwrap();
-    let change = Profile { phone: Some("".into()), roles: Some(vec!["reader".into()]), ..Profile::default() };
+    let change = Profile { phone: Some(String::new()), roles: Some(vec!["reader".into()]), ..Profile::default() };
     let user = desk.admin.set_user(&user, &change, NOW).await.unwrap();
     assert_eq!(user.phone, None);
     assert_eq!(user.roles, [Role::parse("reader").unwrap()]);
     assert_eq!(user.username.as_deref(), Some("ada"));
-    let nameless = Profile { email: Some("".into()), username: Some(" ".into()), ..Profile::default() };
+    let nameless = Profile { email: Some(String::new()), username: Some(" ".into()), ..Profile::default() };
     assert!(matches!(desk.admin.set_user(&user, &nameless, NOW).await, Err(AdminError::Nameless)));
 }
 

@@ -14,6 +14,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
+use crate::cli::table::printable;
+
 /// Starts the app on a free port of the loopback, on a thread of its own that ends with the process.
 pub fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -48,7 +50,7 @@ fn describe<B>(request: &Request<B>) -> String {
     let write = writeln!(text, "{} {} {:?}", request.method(), request.uri(), request.version());
     write.expect("a String takes every write");
     for (name, value) in request.headers() {
-        let value = value.as_bytes().escape_ascii();
+        let value = printable(&String::from_utf8_lossy(value.as_bytes()));
         writeln!(text, "{name}: {value}").expect("a String takes every write");
     }
     text
@@ -65,13 +67,13 @@ mod tests {
     fn the_answer_is_the_request() {
         let mut stream = TcpStream::connect(start().unwrap()).unwrap();
         stream
-            .write_all(b"GET /private?a=1 HTTP/1.1\r\nHost: h\r\nX-User-Id: u1\r\nConnection: close\r\n\r\n")
+            .write_all(b"GET /private?a=1 HTTP/1.1\r\nHost: h\r\nForwarded: for=\"_a\"\r\nConnection: close\r\n\r\n")
             .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(
-            answer.ends_with("\n\nGET /private?a=1 HTTP/1.1\nhost: h\nx-user-id: u1\nconnection: close\n"),
+            answer.ends_with("\n\nGET /private?a=1 HTTP/1.1\nhost: h\nforwarded: for=\"_a\"\nconnection: close\n"),
             "{answer}"
         );
     }

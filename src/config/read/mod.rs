@@ -2,7 +2,9 @@
 //! A key that no function here asks for does not exist.
 
 mod auth;
+mod doubts;
 mod identity;
+mod issuers;
 mod limits;
 mod routes;
 mod server;

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use http::Method;
 
+use super::doubts::warn_of_doubts;
 use super::upstreams::Upstreams;
 use crate::config::document::{At, Fault};
 use crate::config::section::Section;
@@ -19,9 +20,9 @@ const FIRST_ROUTE: &str =
     "add\n    [[route]]\n    path = \"/\"\n    access = \"protected\"\n    upstream = \"http://127.0.0.1:3000\"";
 
 /// A route with its place in the file.
-struct Placed<'a> {
-    section: Section<'a>,
-    route: Route,
+pub(super) struct Placed<'a> {
+    pub section: Section<'a>,
+    pub route: Route,
 }
 
 pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, auth: &Auth) -> Vec<Route> {
@@ -35,7 +36,9 @@ pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, auth: &A
     for route in &placed {
         refuse_below_prefix(route, auth);
     }
-    refuse_conflicts(placed.iter().collect());
+    if root.document.is_clean(|| refuse_conflicts(placed.iter().collect())) {
+        warn_of_doubts(&placed, upstreams);
+    }
     placed.into_iter().map(|placed| placed.route).collect()
 }
 

@@ -46,6 +46,13 @@ impl<'a> Upstreams<'a> {
         Ok(UpstreamId(index))
     }
 
+    /// Returns the first upstream that has a server in common with this one; `None` for one that was refused.
+    pub(super) fn same_servers(&self, id: UpstreamId) -> Option<usize> {
+        let upstream = self.list.get(id.index())?;
+        let shares = |other: &Upstream| other.servers.iter().any(|server| upstream.servers.contains(server));
+        self.list.iter().position(shares).or(Some(id.index()))
+    }
+
     fn find_name(&self, name: &str) -> Option<usize> {
         self.list[..self.named].iter().position(|upstream| upstream.name == name)
     }

@@ -1,6 +1,8 @@
 //! What a configuration means, and what a wrong one is told.
 
+mod doubts;
 mod files;
+mod issuers;
 mod random;
 mod reading;
 mod secrets;

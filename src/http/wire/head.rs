@@ -82,7 +82,7 @@ fn check_request_line(line: &[u8]) -> Result<bool, Violation> {
     let mut parts = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return Err(Violation::MalformedRequestLine);
+        return Err(if names_http(line) { Violation::MalformedRequestLine } else { Violation::NotHttp });
     };
     if !is_token(method) || target.is_empty() {
         return Err(Violation::MalformedRequestLine);
@@ -90,8 +90,7 @@ fn check_request_line(line: &[u8]) -> Result<bool, Violation> {
     if target.len() > TARGET_LENGTH {
         return Err(Violation::TargetTooLong);
     }
-    // A `#` is refused here because the library cuts off what follows it.
-    if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
+    if !is_target(target) {
         return Err(Violation::MalformedTarget);
     }
     let http_10 = match version {
@@ -100,13 +99,26 @@ fn check_request_line(line: &[u8]) -> Result<bool, Violation> {
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
             return Err(Violation::UnsupportedVersion);
         }
-        _ => return Err(Violation::MalformedRequestLine),
+        _ if names_http(line) => return Err(Violation::MalformedRequestLine),
+        _ => return Err(Violation::NotHttp),
     };
     // A tunnel would pass everything that is checked here by; TRACE would show our headers to a script.
     if matches!(method, b"CONNECT" | b"TRACE") {
         return Err(Violation::UnsupportedMethod);
     }
     Ok(http_10)
+}
+
+fn names_http(line: &[u8]) -> bool {
+    line.windows(5).any(|window| window.eq_ignore_ascii_case(b"http/"))
+}
+
+/// Whether no byte stands in the target that the library would refuse in its own words, or cut off the rest at: `#`.
+fn is_target(target: &[u8]) -> bool {
+    let path_end = memchr::memchr(b'?', target).unwrap_or(target.len());
+    let (path, query) = target.split_at(path_end);
+    let allows = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'<' | b'>');
+    path.iter().all(|&byte| allows(byte) && byte != b'`') && query.iter().all(|&byte| allows(byte) && byte != b'"')
 }
 
 /// The fields that frame a message, as they are met.

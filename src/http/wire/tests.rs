@@ -30,7 +30,7 @@ fn the_request_line_has_one_form() {
         (" GET / HTTP/1.1", Violation::MalformedRequestLine),
         ("GET /a b HTTP/1.1", Violation::MalformedRequestLine),
         ("GET\t/\tHTTP/1.1", Violation::MalformedRequestLine),
-        ("GET /", Violation::MalformedRequestLine),
+        ("GET /", Violation::NotHttp),
         ("G(T / HTTP/1.1", Violation::MalformedRequestLine),
         ("GET / http/1.1", Violation::MalformedRequestLine),
         ("GET / HTTP/1.10", Violation::MalformedRequestLine),
