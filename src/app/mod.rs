@@ -61,8 +61,9 @@ pub fn serve(settings: Settings, source: Option<PathBuf>, announce: impl FnOnce(
 async fn run(parts: Parts, source: Option<PathBuf>, announce: impl FnOnce(&Running)) -> Result<(), StartError> {
     // Asked for before anything listens, so that no signal finds the default action.
     let mut ends = Ends::new().map_err(StartError::internal)?;
+    let hangups = signal(SignalKind::hangup()).map_err(StartError::internal)?;
     let servers = parts.listen()?;
-    let upkeep = upkeep::start(&parts, source);
+    let upkeep = upkeep::start(&parts, source, hangups);
     announce(&servers.running(&parts));
     ends.next().await;
     tracing::info!(limit_ms = parts.drain_limit().as_millis(), "draining; a second signal ends at once");

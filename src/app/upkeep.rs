@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -16,8 +16,8 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Starts it all; dropping what comes back ends it.
-pub(super) fn start(parts: &Parts, source: Option<PathBuf>) -> JoinSet<()> {
+/// Starts it all; dropping what comes back ends it. `hangups` must have been asked for before anybody could send one.
+pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let accounts = Arc::clone(&parts.accounts);
     tasks.spawn(async move { accounts.feed().follow().await });
@@ -32,7 +32,7 @@ pub(super) fn start(parts: &Parts, source: Option<PathBuf>) -> JoinSet<()> {
         }
     });
     tasks.spawn(follow_keys(parts.shared()));
-    tasks.spawn(follow_signals(parts.shared(), source.clone()));
+    tasks.spawn(follow_signals(parts.shared(), source.clone(), hangups));
     if let Some(source) = source {
         tasks.spawn(follow_file(parts.shared(), source));
     }
@@ -56,8 +56,7 @@ async fn follow_keys(shared: Arc<reload::Shared>) {
     }
 }
 
-async fn follow_signals(shared: Arc<reload::Shared>, source: Option<PathBuf>) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+async fn follow_signals(shared: Arc<reload::Shared>, source: Option<PathBuf>, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
         if let Some(source) = &source {
             shared.reload(source).await;
