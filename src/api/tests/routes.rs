@@ -100,9 +100,11 @@ async fn the_description_has_every_route_and_no_other() {
             described += 1;
         }
     }
+    // The gateway answers this one itself; it is described with the others.
+    assert!(paths["/auth/forward"]["get"].is_object());
     let methods = paths.values().flat_map(|item| item.as_object().unwrap().keys()).filter(|key| *key != "parameters");
-    assert_eq!(methods.count(), described);
-    assert_eq!(paths.len(), resources().count());
+    assert_eq!(methods.count(), described + 1);
+    assert_eq!(paths.len(), resources().count() + 1);
 }
 
 #[tokio::test]
