@@ -21,6 +21,8 @@ mod validate;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::routes::Resource;
 use crate::account::AccountError;
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::{FieldError, Problem, RefusalCode};
 
 /// When the store or the hashers should be tried again.
 const SOON: Duration = Duration::from_secs(1);
@@ -92,6 +92,7 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(verdict.header.filter(|(name, _)| *name != WWW_AUTHENTICATE || challenge == Challenge::Keep));
+        response.extensions_mut().insert(RefusalCode(code));
         response
     }
 }

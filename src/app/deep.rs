@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{edge, keys, listeners, parts};
+use crate::auth::key_set::RemoteKeys;
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
 
@@ -26,6 +27,7 @@ async fn look(settings: &Settings) -> Vec<String> {
         Err(error) => wrong.push(error.to_string()),
     }
     wrong.extend(look_at_store(settings).await.err());
+    wrong.extend(look_at_issuers(settings).await);
     for upstream in &settings.upstreams {
         for origin in &upstream.servers {
             let address = edge::address(origin);
@@ -37,6 +39,20 @@ async fn look(settings: &Settings) -> Vec<String> {
             };
             wrong.push(format!("upstream.{}: {address} can't be reached: {error}", upstream.name));
         }
+    }
+    wrong
+}
+
+/// Returns what is wrong with the key sets that trusted issuers publish.
+async fn look_at_issuers(settings: &Settings) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for issuer in &settings.auth.trusted_issuers {
+        let config::IssuerKeySource::Published { url, algorithms } = &issuer.keys else { continue };
+        let error = match keys::fetcher() {
+            Ok(fetcher) => RemoteKeys::new(url.clone(), algorithms.clone()).fetch(&fetcher).await.err(),
+            Err(error) => return vec![error.to_string()],
+        };
+        wrong.extend(error.map(|error| format!("issuer {}: {url}: {error}", issuer.rules.issuer)));
     }
     wrong
 }

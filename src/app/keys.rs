@@ -1,11 +1,17 @@
-//! The keys that sign and verify: made at first start, opened from the store, or given as shared secrets.
+//! The keys that sign and verify: made at first start, opened from the store, given as shared secrets, or others' own.
 
-use crate::auth::Trust;
-use crate::clock::Timestamp;
+use std::sync::Arc;
+
+use crate::auth::key_set::{Fetcher, RemoteKeys};
+use crate::auth::{Issuers, Trust, TrustedIssuer};
+use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
+use crate::config::settings::{self as config, IssuerKeySource};
 use crate::secret::Secret;
 use crate::store::{SharedStore, StoreError};
+use crate::tls::{self, TlsError};
 use crate::token::claims::Expected;
+use crate::token::foreign::{IssuerKeys, PublicKey, PublicKeyError};
 use crate::token::key::{Algorithm, Key, KeyError, KeyRecord, KeySet};
 
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +24,10 @@ pub enum KeysError {
     Key(#[from] KeyError),
     #[error("the store holds no key for {0}")]
     Missing(&'static str),
+    #[error("the key of issuer {issuer}: {error}")]
+    Issuer { issuer: String, error: PublicKeyError },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Returns what tokens are signed with and held against; an asymmetric key that the store lacks is made and kept there first.
@@ -39,6 +49,42 @@ pub async fn load_trust(settings: &Settings, store: &SharedStore, now: Timestamp
         refresh: stored(auth.algorithm, &records, sealing)?,
         expected,
     })
+}
+
+/// Returns the issuers trusted beside us, whose published keys are kept fresh for as long as they are held. One that `old`
+/// has, too, begins with the keys it had there. Must be called on the office.
+pub(super) fn trusted_issuers(settings: &Settings, old: &Issuers, clock: &Clock) -> Result<Issuers, KeysError> {
+    let given = &settings.auth.trusted_issuers;
+    let is_published = |issuer: &config::TrustedIssuer| matches!(issuer.keys, IssuerKeySource::Published { .. });
+    let fetcher = if given.iter().any(is_published) { Some(fetcher()?) } else { None };
+    let issuers = given.iter().map(|given| trusted_issuer(given, old));
+    let issuers: Vec<TrustedIssuer> = issuers.collect::<Result<_, _>>()?;
+    for (remote, fetcher) in issuers.iter().filter_map(TrustedIssuer::remote_keys).zip(fetcher.iter().cycle()) {
+        tokio::spawn(RemoteKeys::follow(Arc::downgrade(remote), Arc::clone(fetcher), clock.clone()));
+    }
+    Ok(Issuers::new(issuers))
+}
+
+/// Returns what fetches published keys: it trusts whom `https` upstreams are trusted by.
+pub(super) fn fetcher() -> Result<Arc<Fetcher>, TlsError> {
+    Ok(Arc::new(Fetcher::new(tls::client_config()?)))
+}
+
+fn trusted_issuer(given: &config::TrustedIssuer, old: &Issuers) -> Result<TrustedIssuer, KeysError> {
+    let rules = given.rules.clone();
+    let keys = match &given.keys {
+        IssuerKeySource::Published { url, algorithms } => {
+            let same = old.iter().filter_map(TrustedIssuer::remote_keys).find(|keys| keys.is_of(url, algorithms));
+            let remote = same.map_or_else(|| RemoteKeys::new(url.clone(), algorithms.clone()), |keys| keys.renewed());
+            return Ok(TrustedIssuer::with_remote_keys(rules, Arc::new(remote)));
+        }
+        IssuerKeySource::Secret { secret, algorithms } => {
+            algorithms.iter().map(|algorithm| PublicKey::from_secret(*algorithm, secret)).collect()
+        }
+        IssuerKeySource::PublicKey(text) => PublicKey::from_text(text).map(|key| vec![key]),
+    };
+    let keys = keys.map_err(|error| KeysError::Issuer { issuer: rules.issuer.clone(), error })?;
+    Ok(TrustedIssuer::with_keys(rules, IssuerKeys::new(keys)))
 }
 
 fn shared(algorithm: Algorithm, secret: &Secret<Vec<u8>>) -> Result<KeySet, KeysError> {

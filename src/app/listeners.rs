@@ -127,6 +127,7 @@ pub(super) fn ops(
     let ready = move || {
         let store = Arc::clone(&asked.store);
         let mut lacking = asked.objections();
+        lacking.extend(asked.authenticator.issuers().without_keys().map(|issuer| format!("keys of issuer {issuer}")));
         async move {
             lacking.extend(store.ping().await.err().map(|error| format!("store: {error}")));
             if lacking.is_empty() { Ok(()) } else { Err(lacking) }

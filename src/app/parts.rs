@@ -58,6 +58,7 @@ impl Parts {
         let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
         let authenticator = Arc::new(Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS));
+        authenticator.trust_issuers(keys::trusted_issuers(&settings, &authenticator.issuers(), &clock)?);
         let hashers = Hashers::start(Hasher::new(settings.password.cost), hash_threads(&settings));
         let hashers = Arc::new(hashers.map_err(StartError::internal)?);
         let account_settings = Live::new(account_settings(&settings));

@@ -64,6 +64,10 @@ impl Shared {
         }
         // What can fail comes first, so that a refused file has changed nothing.
         let trust = keys::load_trust(&new, &self.store, self.clock.now()).await?;
+        if old.auth.trusted_issuers != new.auth.trusted_issuers {
+            let issuers = keys::trusted_issuers(&new, &self.authenticator.issuers(), &self.clock)?;
+            self.authenticator.trust_issuers(issuers);
+        }
         self.trust.replace(trust);
         self.account_settings.replace(parts::account_settings(&new));
         if old.password.cost != new.password.cost {

@@ -54,9 +54,11 @@ impl From<KeysError> for StartError {
     fn from(error: KeysError) -> Self {
         match error {
             KeysError::Store(error) => error.into(),
-            KeysError::Stored { .. } | KeysError::Key(_) | KeysError::Missing(_) => {
-                Self::Configuration(error.to_string())
-            }
+            KeysError::Stored { .. }
+            | KeysError::Key(_)
+            | KeysError::Missing(_)
+            | KeysError::Issuer { .. }
+            | KeysError::Tls(_) => Self::Configuration(error.to_string()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What goes on beside serving: changes that others made to the store, forgetting, reloads, new certificates.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +16,7 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Starts it all; dropping what comes back ends it. `hangups` must have been asked for before anybody could send one.
+/// Starts it all; dropping what comes back ends it. Each of `hangups` asks for a reload of `source`.
 pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let accounts = Arc::clone(&parts.accounts);
@@ -34,7 +34,9 @@ pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> 
     tasks.spawn(follow_keys(parts.shared()));
     tasks.spawn(follow_signals(parts.shared(), source.clone(), hangups));
     if let Some(source) = source {
-        tasks.spawn(follow_file(parts.shared(), source));
+        // Taken here and not by the task, which may begin after a change that it then would take for the start.
+        let seen = stamp(&source);
+        tasks.spawn(follow_file(parts.shared(), source, seen));
     }
     tasks.spawn(follow_certificates(parts.shared()));
     tasks
@@ -66,14 +68,19 @@ async fn follow_signals(shared: Arc<reload::Shared>, source: Option<PathBuf>, mu
     }
 }
 
+/// What tells one content of a file from the next.
+type Stamp = Option<(Option<SystemTime>, u64)>;
+
+fn stamp(file: &Path) -> Stamp {
+    std::fs::metadata(file).ok().map(|data| (data.modified().ok(), data.len()))
+}
+
 /// Reloads when the file changes, while `server.watch` says so.
-async fn follow_file(shared: Arc<reload::Shared>, source: PathBuf) {
-    let stamp = || std::fs::metadata(&source).ok().map(|data| (data.modified().ok(), data.len()));
-    let mut seen: Option<(Option<SystemTime>, u64)> = stamp();
+async fn follow_file(shared: Arc<reload::Shared>, source: PathBuf, mut seen: Stamp) {
     let mut ticks = ticks(LOOK_EVERY);
     loop {
         ticks.tick().await;
-        let now = stamp();
+        let now = stamp(&source);
         if now == seen {
             continue;
         }

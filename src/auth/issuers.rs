@@ -83,6 +83,3 @@ impl Issuers {
         self.0.iter().filter(|issuer| issuer.keys.guard().is_empty()).map(|issuer| issuer.rules.issuer.as_str())
     }
 }
-
-#[cfg(test)]
-mod tests;

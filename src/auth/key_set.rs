@@ -46,7 +46,7 @@ struct Progress {
 
 /// Why there are no new keys.
 #[derive(Debug, thiserror::Error)]
-enum RefreshError {
+pub enum RefreshError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
@@ -60,6 +60,7 @@ impl RemoteKeys {
     }
 
     /// Returns the same key set under a new id, with the keys it has, to go on with under changed rules.
+    #[must_use]
     pub fn renewed(&self) -> Self {
         Self::starting_with(self.url.clone(), self.allowed.clone(), self.keys.guard().renewed())
     }
@@ -111,8 +112,13 @@ impl RemoteKeys {
         self.progress().schedule.wait(self.wanted.load(Ordering::Acquire), now)
     }
 
+    /// Fetches the keys now, whatever the schedule says, and returns how long the provider would have them kept.
+    pub async fn fetch(&self, fetcher: &Fetcher) -> Result<Option<Duration>, RefreshError> {
+        self.take(&fetcher.fetch(&self.url).await?)
+    }
+
     async fn refresh(&self, fetcher: &Fetcher, clock: &Clock) {
-        let outcome = fetcher.fetch(&self.url).await.map_err(RefreshError::from).and_then(|found| self.take(&found));
+        let outcome = self.fetch(fetcher).await;
         // Whoever asked during the fetch has the answer as well; whom it did not help asks again.
         self.wanted.store(false, Ordering::Release);
         let mut progress = self.progress();
@@ -132,7 +138,7 @@ impl RemoteKeys {
         }
     }
 
-    /// Takes what was fetched into use, and returns how long the provider would have it kept.
+    /// Takes what was fetched into use.
     fn take(&self, found: &Fetched) -> Result<Option<Duration>, RefreshError> {
         let digest = Some(sha256(&[&found.body]));
         if self.progress().digest == digest {

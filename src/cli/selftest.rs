@@ -39,6 +39,8 @@ pub fn run(arguments: &Selftest) -> Result<()> {
     if counts.failed > 0 { Err(Failure::silent(OTHER)) } else { Ok(()) }
 }
 
+const UNTOLD: &str = "say --protected PATH (or -c FILE) to have what is protected attacked";
+
 /// Who may see the protected path.
 enum Caller {
     Nobody,
@@ -89,7 +91,6 @@ impl Runner<'_> {
             Caller::Nobody | Caller::Account(_) => granted.as_ref().map(|grant| grant.access.as_str()),
         };
         self.learn_bodies(token).await;
-        const UNTOLD: &str = "say --protected PATH (or -c FILE) to have what is protected attacked";
         if self.site.protected.is_some() {
             self.run_all(&credentials::probes(self.site, token)).await?;
         } else {
@@ -115,12 +116,9 @@ impl Runner<'_> {
         if self.site.protected.as_ref() != Some(&self.site.public) {
             self.run(&Probe::new(Family::Basics, name, &public, Expect::Passes)).await?;
         }
-        match &self.site.protected {
-            Some(path) => {
-                let name = format!("nobody gets through to {path}");
-                self.run(&Probe::new(Family::Basics, name, &self.site.get(path), Expect::Challenge(None))).await?;
-            }
-            None => {}
+        if let Some(path) = &self.site.protected {
+            let name = format!("nobody gets through to {path}");
+            self.run(&Probe::new(Family::Basics, name, &self.site.get(path), Expect::Challenge(None))).await?;
         }
         match caller {
             Caller::Account(account) => self.sign_in(account).await,

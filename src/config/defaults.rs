@@ -75,6 +75,7 @@ impl Default for Auth {
             access_token_name: "access_token".to_owned(),
             paths: BTreeMap::new(),
             role_scopes: BTreeMap::new(),
+            trusted_issuers: Vec::new(),
         }
     }
 }

@@ -70,12 +70,15 @@ fn open_before(text: &str, offset: usize, quotes: &str) -> bool {
     above % 2 == 1
 }
 
-/// Whether a line may show a secret: it names a key for one, even misspelt, or a URL with a user in it.
+/// Whether a line may show a secret: it names a key for one, even misspelt, begins a private key, or has a URL with a
+/// user in it.
 pub(super) fn may_hold_secret(line: &str) -> bool {
     let names_secret = line
         .split(|letter: char| !letter.is_alphanumeric())
         .any(|word| strsim::damerau_levenshtein(&word.to_lowercase(), "secret") <= 2);
-    names_secret || has_user_info(line)
+    // Where a public key belongs people paste private ones.
+    let holds_key = line.contains("PRIVATE KEY") || line.contains("public_key");
+    names_secret || holds_key || has_user_info(line)
 }
 
 pub(super) fn has_user_info(text: &str) -> bool {
@@ -156,9 +159,13 @@ mod tests {
 
     #[test]
     fn a_line_that_may_hold_a_secret_is_not_shown() {
-        for line in
-            ["secret = \"hunter2\"", "secert = \"hunter2\"", "refresh_secret = 1", "url = \"http://u:hunter2@h\""]
-        {
+        for line in [
+            "secret = \"hunter2\"",
+            "secert = \"hunter2\"",
+            "refresh_secret = 1",
+            "url = \"http://u:hunter2@h\"",
+            "public_key = \"-----BEGIN PRIVATE KEY-----hunter2\"",
+        ] {
             assert_eq!(pointing_at(line, "=").excerpt, None, "{line}");
         }
         assert_eq!(pointing_at("secret = '''\nhunter2\n'''", "hunter2").excerpt, None);

@@ -11,6 +11,7 @@ use http::{HeaderName, Method};
 use ipnet::IpNet;
 
 pub use super::text::{Origin, Scheme};
+use crate::auth::key_set::KeySetUrl;
 use crate::identity::{Role, Scope};
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
@@ -19,6 +20,7 @@ use crate::policy::Access;
 use crate::route::pattern::{HostPattern, PathPrefix};
 use crate::route::table;
 use crate::secret::{self, Secret};
+use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,6 +111,30 @@ pub struct Auth {
     /// Where endpoints answer as well, besides their place below `prefix`.
     pub paths: BTreeMap<Endpoint, PathPrefix>,
     pub role_scopes: BTreeMap<Role, Vec<Scope>>,
+    /// In the order of the file; no two have one name, and none has ours.
+    pub trusted_issuers: Vec<TrustedIssuer>,
+}
+
+/// Somebody else whose tokens are taken on routes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrustedIssuer {
+    pub rules: IssuerRules,
+    pub keys: IssuerKeySource,
+}
+
+/// Where an issuer's keys are; the algorithms are those they may be used with, at least one.
+#[derive(Clone, Debug)]
+pub enum IssuerKeySource {
+    Published {
+        url: KeySetUrl,
+        algorithms: Vec<Algorithm>,
+    },
+    Secret {
+        secret: Secret<Vec<u8>>,
+        algorithms: Vec<Algorithm>,
+    },
+    /// PEM or a JWK, tried already.
+    PublicKey(String),
 }
 
 /// What signs and seals; each is at least 32 bytes.
@@ -289,6 +315,21 @@ impl Route {
             strip_prefix: self.strip_prefix,
             keep_encoded_slash: self.keep_encoded_slash,
             then,
+        }
+    }
+}
+
+impl PartialEq for IssuerKeySource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Published { url, algorithms }, Self::Published { url: other_url, algorithms: others }) => {
+                url == other_url && algorithms == others
+            }
+            (Self::Secret { secret, algorithms }, Self::Secret { secret: other_secret, algorithms: others }) => {
+                secret::equal(secret.expose(), other_secret.expose()) && algorithms == others
+            }
+            (Self::PublicKey(text), Self::PublicKey(other)) => text == other,
+            (Self::Published { .. } | Self::Secret { .. } | Self::PublicKey(_), _) => false,
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
 use crate::http::body::Body;
 use crate::http::client::ClientAddr;
+use crate::http::cookie::join_cookies;
 use crate::http::header::remove_hop_by_hop;
 use crate::http::target::Target;
 use crate::identity::Caller;
@@ -97,6 +98,7 @@ impl Gateway {
         *request.version_mut() = http::Version::HTTP_11;
         let headers = request.headers_mut();
         remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
+        join_cookies(headers);
         credentials::remove_ours(headers, &permit, rules, &self.authenticator);
         forwarded::rewrite(headers, &ingress, rules);
         identity_headers::replace(headers, &permit, rules);

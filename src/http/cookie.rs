@@ -25,6 +25,15 @@ pub fn remove_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
+/// Makes one field of several: HTTP/2 clients may send each cookie apart, and HTTP/1 has a single field (RFC 9113 section 8.2.3).
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut fields = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (fields.next(), fields.next()) else { return };
+    let all: Vec<&[u8]> = [first, second].into_iter().chain(fields).map(HeaderValue::as_bytes).collect();
+    let joined = HeaderValue::from_bytes(&all.join(&b"; "[..])).expect("field values joined are a field value");
+    headers.insert(COOKIE, joined);
+}
+
 fn field_without(field: &HeaderValue, name: &[u8]) -> Option<HeaderValue> {
     let pairs = || field.as_bytes().split(|&byte| byte == b';');
     if !pairs().any(|pair| value_of(pair, name).is_some()) {
@@ -51,6 +60,17 @@ fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cookies_in_several_fields_become_one_in_their_order() {
+        let mut headers = HeaderMap::new();
+        for field in ["a=1", "b=2; c=3", "d=4"] {
+            headers.append(COOKIE, HeaderValue::from_static(field));
+        }
+        join_cookies(&mut headers);
+        let fields: Vec<&HeaderValue> = headers.get_all(COOKIE).iter().collect();
+        assert_eq!(fields, ["a=1; b=2; c=3; d=4"]);
+    }
 
     fn without(fields: &[&str], name: &str) -> Vec<String> {
         let mut headers = HeaderMap::new();

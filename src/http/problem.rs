@@ -25,6 +25,10 @@ pub struct FieldError {
     pub message: String,
 }
 
+/// The code of a refusal, as an extension of its answer: for the access line, which does not read bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefusalCode(pub &'static str);
+
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
@@ -54,6 +58,7 @@ impl Problem {
             .status(self.status)
             .header(http::header::CONTENT_TYPE, "application/problem+json")
             .header(http::header::CACHE_CONTROL, "no-store")
+            .extension(RefusalCode(self.code))
             .body(Bytes::from(body))
             .expect("status and fields are constants")
     }

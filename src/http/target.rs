@@ -144,7 +144,8 @@ impl Target {
         if cut == path.len() { "/" } else { &path[cut..] }
     }
 
-    /// Whether the path holds `%2F`; a route must allow that, else the answer is 400.
+    /// Whether the path came with a `%2F`; a route must allow that, else the answer is 400. One whose segment a `..` took
+    /// away counts: who reads it as a slash takes away less.
     pub fn has_encoded_slash(&self) -> bool {
         self.has_encoded_slash
     }

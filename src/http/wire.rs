@@ -126,7 +126,8 @@ fn is_value_byte(byte: u8) -> bool {
     GRAMMAR[usize::from(byte)] & VALUE != 0
 }
 
-fn is_token(bytes: &[u8]) -> bool {
+/// Whether the bytes are a token (RFC 9110 5.6.2): a method, the name of a field.
+pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 

@@ -1,11 +1,9 @@
 //! The table of routes: built once per configuration, read by every request.
 //! A request that falls under two rules, depending on how freely its path is read, falls under none.
 
-use std::collections::HashMap;
-
 use http::Method;
 
-use super::index::PathIndex;
+use super::index::HostIndex;
 use super::pattern::{HostPattern, PathPrefix};
 use super::reading::{free_readings, is_plain, with_slashes_read};
 use crate::http::path::comparable;
@@ -28,9 +26,11 @@ pub struct Route<T> {
 #[derive(Debug)]
 pub struct Table<T> {
     routes: Vec<Route<T>>,
-    exact: HashMap<String, PathIndex>,
-    suffixes: HashMap<String, PathIndex>,
-    any: PathIndex,
+    by_path: HostIndex,
+    /// By paths in lower case: what an upstream that minds no case may take a path for.
+    by_folded_path: HostIndex,
+    /// Whether some route's path has capitals, so that a path without any may be another one in other case.
+    has_capitals: bool,
 }
 
 /// Two routes ask for the same requests: their places in the list that the table was built from.
@@ -67,17 +67,16 @@ struct Ambiguous;
 impl<T> Table<T> {
     /// Returns the table, or every pair that can't be told apart: same host, same path, and a method in common at equal rank.
     pub fn build(routes: Vec<Route<T>>) -> Result<Self, Vec<Duplicate>> {
-        let mut table = Self { routes, exact: HashMap::new(), suffixes: HashMap::new(), any: PathIndex::default() };
+        let (by_path, by_folded_path) = (HostIndex::default(), HostIndex::default());
+        let mut table = Self { routes, by_path, by_folded_path, has_capitals: false };
         let mut order: Vec<usize> = (0..table.routes.len()).collect();
         order.sort_by_key(|&place| table.routes[place].methods.is_empty());
         for place in order {
             let route = &table.routes[place];
-            let index = match &route.host {
-                HostPattern::Any => &mut table.any,
-                HostPattern::Exact(name) => table.exact.entry(name.clone()).or_default(),
-                HostPattern::Suffix(name) => table.suffixes.entry(name.clone()).or_default(),
-            };
-            index.insert(route.path.key(), place);
+            let (key, folded) = (route.path.key(), route.path.key().to_lowercase());
+            table.has_capitals |= key != folded;
+            table.by_path.insert(&route.host, key, place);
+            table.by_folded_path.insert(&route.host, folded, place);
         }
         let duplicates = table.duplicates();
         if duplicates.is_empty() { Ok(table) } else { Err(duplicates) }
@@ -139,17 +138,19 @@ impl<T> Table<T> {
 
     fn locate(&self, host: &str, path: &str, method: &Method) -> Result<Option<usize>, Ambiguous> {
         if is_plain(path) {
-            return Ok(self.look_up(host, path, method));
+            let found = self.look_up(host, path, method);
+            return match found {
+                Some(place) if self.is_another_in_lower_case(place, host, path, method) => Err(Ambiguous),
+                Some(_) | None => Ok(found),
+            };
         }
         let mut key = comparable(path).into_owned();
         let Some(place) = self.look_up(host, &key, method) else { return Ok(None) };
-        let found = &self.routes[place];
         let holds = |reading: &String| {
-            let other = self.look_up(host, reading, method).map(|place| &self.routes[place].access);
-            // Where everybody may go anyway, nothing is gained by being taken there.
-            matches!(other, Some(Access::Public | Access::Optional)) || other == Some(&found.access)
+            let same = self.look_up(host, reading, method).is_some_and(|other| self.gains_nothing(place, other));
+            same && !self.is_another_in_lower_case(place, host, reading, method)
         };
-        if found.keep_encoded_slash {
+        if self.routes[place].keep_encoded_slash {
             key = with_slashes_read(&key);
             if !holds(&key) {
                 return Err(Ambiguous);
@@ -160,26 +161,31 @@ impl<T> Table<T> {
 
     /// Returns the most specific route for a comparable path.
     fn look_up(&self, host: &str, key: &str, method: &Method) -> Option<usize> {
+        self.by_path.find(host, key, |place| self.routes[place].serves(method))
+    }
+
+    /// Whether nobody who was let through by the rule at `found` is the better off where the one at `other` rules:
+    /// where everybody may go, or under the same demands.
+    fn gains_nothing(&self, found: usize, other: usize) -> bool {
+        let other = &self.routes[other].access;
+        matches!(other, Access::Public | Access::Optional) || *other == self.routes[found].access
+    }
+
+    /// Whether an upstream that minds no case may take the path for one under another rule than that at `found`.
+    /// Rules whose paths differ in case alone tell the two apart on purpose.
+    fn is_another_in_lower_case(&self, found: usize, host: &str, key: &str, method: &Method) -> bool {
+        if !self.has_capitals && !key.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+            return false;
+        }
+        let folded = |place: usize| self.routes[place].path.key().to_lowercase();
         let serves = |place: usize| self.routes[place].serves(method);
-        let within = |index: &PathIndex| index.find(key, serves);
-        if let Some(place) = self.exact.get(host).and_then(within) {
-            return Some(place);
-        }
-        if !self.suffixes.is_empty() {
-            // The first dot begins the longest suffix; a dot at the very start has no label in front.
-            for (at, _) in host.match_indices('.').filter(|&(at, _)| at > 0) {
-                if let Some(place) = self.suffixes.get(&host[at..]).and_then(within) {
-                    return Some(place);
-                }
-            }
-        }
-        within(&self.any)
+        let other = self.by_folded_path.find(host, &key.to_lowercase(), serves);
+        other.is_some_and(|other| !self.gains_nothing(found, other) && folded(found) != folded(other))
     }
 
     fn duplicates(&self) -> Vec<Duplicate> {
-        let indexes = self.exact.values().chain(self.suffixes.values()).chain([&self.any]);
         let mut found = Vec::new();
-        for places in indexes.flat_map(PathIndex::shared) {
+        for places in self.by_path.shared() {
             for (at, &one) in places.iter().enumerate() {
                 for &other in &places[at + 1..] {
                     if self.routes[one].rivals(&self.routes[other]) {

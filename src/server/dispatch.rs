@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
 use crate::http::body::Body;
 use crate::http::client::ClientAddr;
+use crate::http::problem::RefusalCode;
 use crate::http::target::Target;
 use crate::live::Reader;
 use crate::telemetry::access::Format;
@@ -81,7 +82,7 @@ impl Handler for Dispatch {
 
     fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
-        let mut visit = Visit::unreadable(self, &edge, connection.peer);
+        let mut visit = Visit::unreadable(self, &edge, connection.peer, *reason);
         let response = self.refused(Refusal::Unreadable(reason.problem()), &mut visit);
         self.conclude_whole(&response, &mut visit);
         response.map(Body::from)
@@ -96,6 +97,9 @@ impl Dispatch {
         request: Request<Incoming>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
+        if *request.method() == Method::CONNECT {
+            return Err(Refusal::MethodNotServed);
+        }
         let target = Target::read(&request)?;
         let target = visit.target.insert(target);
         let ingress = Ingress {
@@ -117,6 +121,7 @@ impl Dispatch {
             visit.shown_path = edge.api.path_without_secrets(target.path());
             let mut answer = self.ask_office(edge, &ingress, request, &mut visit.bytes_in).await?;
             visit.trace.caller = answer.extensions_mut().remove();
+            visit.refused = answer.extensions_mut().remove().map(|RefusalCode(code)| code);
             return Ok(answer.map(Body::from));
         }
         self.gateway.serve(&edge.rules, ingress, request, &mut visit.trace).await

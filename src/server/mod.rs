@@ -8,6 +8,7 @@ pub mod dispatch;
 mod drive;
 mod gate;
 mod guard;
+mod http2;
 mod lease;
 mod listen;
 pub mod ops;
@@ -57,7 +58,8 @@ pub trait Handler: 'static {
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body<Self::Stream>>>;
 
-    /// Returns the answer to what could not be read as a request; the connection closes after it. See [`Unreadable::problem`].
+    /// Returns the answer to what could not be read as a request; the connection, or the HTTP/2 stream, ends with it. See
+    /// [`Unreadable::problem`].
     fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Self::Stream>>;
 }
 
@@ -72,11 +74,14 @@ pub struct ConnectionInfo {
     pub sni: Option<String>,
 }
 
-/// Why the bytes of an HTTP/1 connection are not a request.
+/// Why what came is not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("{0}")]
     Malformed(Violation),
+    /// On HTTP/2, where only the stream ends.
+    #[error("{0}")]
+    MalformedStream(Violation),
     #[error("the head did not come in time")]
     HeadTooSlow,
 }
@@ -85,7 +90,7 @@ impl Unreadable {
     /// Returns the answer's document: the violation's status and code, or 408.
     pub fn problem(&self) -> Problem {
         let (status, code) = match self {
-            Self::Malformed(violation) => (violation.status(), violation.code()),
+            Self::Malformed(violation) | Self::MalformedStream(violation) => (violation.status(), violation.code()),
             Self::HeadTooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
         };
         Problem::new(status, code, self.to_string())

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -17,7 +18,7 @@ use hyper::body::Incoming;
 
 use super::gate::{Gate, Verdict};
 use super::pulse::{Flight, Pulse};
-use super::{ConnectionInfo, Handler};
+use super::{ConnectionInfo, Handler, Unreadable, http2};
 use crate::http::body::Body;
 use crate::http::problem::Problem;
 
@@ -41,8 +42,15 @@ impl<H: Handler> Service<H> {
         self.called.set(number);
         let flight = self.pulse.begin_request();
         let gate = self.gate.clone();
-        let refused = gate.as_deref().and_then(|gate| gate.refusal_of(number));
-        let answered = refused.map(|reason| self.handler.refuse(&self.connection, reason));
+        let refused = match gate.as_deref() {
+            Some(gate) => gate.refusal_of(number).copied(),
+            None => http2::check(&request).err().map(Unreadable::MalformedStream),
+        };
+        let answered = refused.map(|reason| self.handler.refuse(&self.connection, &reason));
+        let ending = match refused {
+            Some(Unreadable::MalformedStream(_)) => Ending::Reset { is_due: false },
+            Some(Unreadable::Malformed(_) | Unreadable::HeadTooSlow) | None => Ending::Plain,
+        };
         if gate.as_deref().is_some_and(|gate| !gate.holds_after(number)) {
             // The library offers an upgrade to whoever sends an `Upgrade` field, and the stream at the connection's end to
             // whoever still waits for it.
@@ -55,7 +63,7 @@ impl<H: Handler> Service<H> {
                 None => handle(handler, connection, request).await,
             };
             let response = settle_upgrade(response, number, gate.as_deref());
-            Ok(response.map(|body| Tracked { body, _flight: flight }))
+            Ok(response.map(|body| Tracked { body, ending, _flight: flight }))
         }
     }
 }
@@ -117,19 +125,49 @@ impl<F: Future + Unpin> Future for CatchUnwind<F> {
 /// A response body that keeps its request in flight.
 pub struct Tracked<B> {
     body: B,
+    ending: Ending,
     _flight: Flight,
 }
 
-impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Tracked<B> {
-    type Data = Bytes;
-    type Error = B::Error;
+/// What follows a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Plain,
+    /// The stream error of a malformed request (RFC 9113 section 8.1.1), which an answer may precede.
+    Reset {
+        is_due: bool,
+    },
+}
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(context)
+impl<B> HttpBody for Tracked<B>
+where
+    B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(context).map_err(Into::into);
+        match (&polled, this.ending) {
+            (Poll::Ready(None), Ending::Reset { is_due: false }) => {
+                // A reset takes back what has not been written: first the connection has its turn to write the answer.
+                this.ending = Ending::Reset { is_due: true };
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (Poll::Ready(None), Ending::Reset { is_due: true }) => {
+                Poll::Ready(Some(Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR).into())))
+            }
+            _ => polled,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.ending == Ending::Plain && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 
+use super::Unreadable;
 use super::dispatch::{Dispatch, Edge};
 use crate::clock::{Clock, Timestamp};
 use crate::gateway::Trace;
@@ -58,9 +59,13 @@ impl Visit {
     }
 
     /// Returns the visit of a request that could not even be parsed.
-    pub fn unreadable(dispatch: &Dispatch, edge: &Arc<Edge>, peer: SocketAddr) -> Self {
+    pub fn unreadable(dispatch: &Dispatch, edge: &Arc<Edge>, peer: SocketAddr, reason: Unreadable) -> Self {
         let client = ClientAddr::read(peer, &HeaderMap::new(), &[]);
-        Self { request_id: dispatch.ids.next(), ..Self::blank(dispatch, edge, client, Protocol::H1) }
+        let protocol = match reason {
+            Unreadable::Malformed(_) | Unreadable::HeadTooSlow => Protocol::H1,
+            Unreadable::MalformedStream(_) => Protocol::H2,
+        };
+        Self { request_id: dispatch.ids.next(), ..Self::blank(dispatch, edge, client, protocol) }
     }
 
     fn blank(dispatch: &Dispatch, edge: &Arc<Edge>, client: ClientAddr, protocol: Protocol) -> Self {

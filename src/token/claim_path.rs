@@ -12,7 +12,7 @@ pub struct ClaimPath(Vec<String>);
 
 impl ClaimPath {
     /// Returns the path that `text` spells; `None` if a name in it is empty. A URL is one name, dots and all: that is how
-    /// providers keep claims of their own apart from registered ones (OpenID Connect Core section 5.1.2).
+    /// providers keep claims of their own apart from registered ones (`OpenID` Connect Core section 5.1.2).
     pub fn parse(text: &str) -> Option<Self> {
         let names: Vec<String> =
             if text.contains("://") { vec![text.to_owned()] } else { text.split('.').map(str::to_owned).collect() };

@@ -15,7 +15,7 @@ pub fn public_set(keys: &KeySet) -> Value {
     json!({ "keys": shown })
 }
 
-fn public_jwk(key: &Key) -> Option<Value> {
+pub(super) fn public_jwk(key: &Key) -> Option<Value> {
     let mut jwk = json!({ "use": "sig", "alg": key.algorithm.name(), "kid": key.kid });
     for (name, value) in members(&key.public()?) {
         jwk[name] = value.into();

@@ -112,7 +112,7 @@ impl Payload {
         Ok(self.words_at(path)?.into_iter().filter_map(Scope::parse).collect())
     }
 
-    /// Whether the issuer says that it has not verified the address (OpenID Connect Core section 5.1).
+    /// Whether the issuer says that it has not verified the address (`OpenID` Connect Core section 5.1).
     pub(super) fn has_unverified_email(&self) -> bool {
         self.0.member("email_verified").is_some_and(|value| *value == false || value == "false")
     }

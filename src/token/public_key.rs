@@ -88,8 +88,10 @@ impl PublicKey {
         let jwk = Jwk(jwk);
         let (algorithm, verifier) = jwk.read().ok_or(PublicKeyError::Unsupported)?;
         let is_meant = jwk.allows("use", "sig") && jwk.allows("alg", algorithm.name()) && jwk.may_verify();
-        let kid = jwk.kid().filter(|_| is_meant).ok_or(PublicKeyError::Unsupported)?;
-        Ok(Self { kid, algorithm, verifier })
+        if !is_meant {
+            return Err(PublicKeyError::Unsupported);
+        }
+        Ok(Self { kid: jwk.kid()?, algorithm, verifier })
     }
 
     pub fn algorithm(&self) -> Algorithm {
@@ -159,12 +161,12 @@ impl Jwk<'_> {
         operations.as_array().is_some_and(|list| list.iter().any(|one| one == "verify"))
     }
 
-    /// Returns the key's id, if it has one; `None` if what stands there is none.
-    fn kid(&self) -> Option<Option<String>> {
+    /// Returns the key's id, if it has one.
+    fn kid(&self) -> Result<Option<String>, PublicKeyError> {
         match self.0.member("kid") {
-            None => Some(None),
-            Some(Value::String(kid)) if kid.len() <= MAX_KID_BYTES => Some(Some(kid.clone())),
-            Some(_) => None,
+            None => Ok(None),
+            Some(Value::String(kid)) if kid.len() <= MAX_KID_BYTES => Ok(Some(kid.clone())),
+            Some(_) => Err(PublicKeyError::Unsupported),
         }
     }
 }
@@ -176,3 +178,5 @@ fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof_tests;

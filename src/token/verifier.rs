@@ -27,8 +27,8 @@ impl Verifier {
             Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, bytes),
             Algorithm::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes),
             Algorithm::Rs256 => {
-                let modulus = RsaPublicKey::from_der(bytes).ok()?.modulus_len();
-                if modulus < MIN_RSA_BYTES {
+                let key = RsaPublicKey::from_der(bytes).ok()?;
+                if !is_strong(key.modulus_len(), key.exponent().big_endian_without_leading_zero()) {
                     return None;
                 }
                 ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, bytes)
@@ -46,7 +46,7 @@ impl Verifier {
                 // SEC 1 section 2.3.4; the library checks that the point lies on the curve.
                 Self::from_public(Algorithm::Es256, &[&[4], x, y].concat())
             }
-            Public::Rsa { n, e } if n.len() >= MIN_RSA_BYTES => {
+            Public::Rsa { n, e } if is_strong(n.len(), e) => {
                 let parsed = RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256);
                 parsed.ok().map(Self::Public)
             }
@@ -73,5 +73,9 @@ impl Verifier {
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// Whether an RSA key is long enough, and its exponent odd and above 1: with 1 everything is its own signature, and the
+/// library takes that. It bounds the size of both upwards.
+fn is_strong(modulus_bytes: usize, exponent: &[u8]) -> bool {
+    let is_odd = exponent.last().is_some_and(|last| last % 2 == 1);
+    modulus_bytes >= MIN_RSA_BYTES && is_odd && exponent != [1]
+}

@@ -18,19 +18,24 @@ pub enum Balance {
 }
 
 impl Upstream {
-    /// Returns the server for try number `attempt` (from 0) of a request from `client`.
-    /// Later tries go on to the next server, so that one dead server doesn't take all of them.
-    pub(super) fn pick(&self, client: IpAddr, attempt: usize) -> &Arc<Server> {
+    /// Returns the server for the first try of a request from `client`.
+    pub(super) fn pick(&self, client: IpAddr) -> &Arc<Server> {
         if let [only] = &self.servers[..] {
             return only;
         }
         let count = self.servers.len();
-        let start = match self.balance {
-            Balance::RoundRobin => self.turn.fetch_add(usize::from(attempt == 0), Ordering::Relaxed),
+        let place = match self.balance {
+            Balance::RoundRobin => self.turn.fetch_add(1, Ordering::Relaxed) % count,
             Balance::ClientHash => place_of(client, count),
             Balance::LeastRequests => self.least_loaded(),
         };
-        &self.servers[(start + attempt) % count]
+        &self.servers[place]
+    }
+
+    /// Returns the server for the next try after `tried`: another one if there is one, whatever other requests do meanwhile.
+    pub(super) fn next_after(&self, tried: &Arc<Server>) -> &Arc<Server> {
+        let place = self.servers.iter().position(|server| Arc::ptr_eq(server, tried));
+        &self.servers[place.map_or(0, |place| (place + 1) % self.servers.len())]
     }
 
     fn least_loaded(&self) -> usize {
@@ -69,7 +74,7 @@ mod tests {
     #[test]
     fn round_robin_gives_every_server_its_turn() {
         let app = upstream(Balance::RoundRobin);
-        let ports: Vec<u16> = (0..6).map(|_| app.pick(CLIENT, 0).address.port).collect();
+        let ports: Vec<u16> = (0..6).map(|_| app.pick(CLIENT).address.port).collect();
         assert_eq!(ports, [1, 2, 3, 1, 2, 3]);
     }
 
@@ -77,21 +82,24 @@ mod tests {
     fn least_requests_avoids_the_busy_servers() {
         let app = upstream(Balance::LeastRequests);
         let _busy = [InFlight::begin(&app.servers[0]), InFlight::begin(&app.servers[2])];
-        assert!((0..6).all(|_| app.pick(CLIENT, 0).address.port == 2));
+        assert!((0..6).all(|_| app.pick(CLIENT).address.port == 2));
     }
 
     #[test]
     fn a_client_stays_with_its_server() {
         let app = upstream(Balance::ClientHash);
-        let ports: HashSet<u16> = (0..6).map(|_| app.pick(CLIENT, 0).address.port).collect();
+        let ports: HashSet<u16> = (0..6).map(|_| app.pick(CLIENT).address.port).collect();
         assert_eq!(ports.len(), 1);
     }
 
     #[test]
     fn a_second_try_goes_to_another_server() {
-        for balance in [Balance::RoundRobin, Balance::ClientHash] {
+        for balance in [Balance::RoundRobin, Balance::ClientHash, Balance::LeastRequests] {
             let app = upstream(balance);
-            assert_ne!(app.pick(CLIENT, 0).address.port, app.pick(CLIENT, 1).address.port, "{balance:?}");
+            for _ in 0..6 {
+                let first = app.pick(CLIENT);
+                assert_ne!(first.address.port, app.next_after(first).address.port, "{balance:?}");
+            }
         }
     }
 }

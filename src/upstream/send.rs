@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::timeout_at;
@@ -40,9 +40,11 @@ pub async fn forward(
 ) -> Result<Response<ResponseBody>, UpstreamError> {
     let retries = exchange.upstream.patience.retries as usize;
     let mut request = request;
+    // Whatever the client spoke: hyper frames by this, and would leave the body out if it said HTTP/2 and had no length.
+    *request.version_mut() = Version::HTTP_11;
     let mut attempt = 0;
+    let mut server = exchange.upstream.pick(exchange.client);
     loop {
-        let server = exchange.upstream.pick(exchange.client, attempt);
         let spare = if attempt < retries { copy_if_repeatable(&request) } else { None };
         match exchange.try_once(server, request).await {
             Tried::Answered(response) => return Ok(response),
@@ -54,6 +56,8 @@ pub async fn forward(
             },
         }
         attempt += 1;
+        // Not picked anew: another request may have moved the turn on, back to the server that has just failed.
+        server = exchange.upstream.next_after(server);
     }
 }
 

@@ -22,9 +22,11 @@ from pathlib import Path
 import contenders
 import measure
 import table
-from gateway import RELEASE_BINARY
+from gateway import RELEASE_BINARY, end_on_sigterm
 
 PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk", "h2load": "nghttp2-client", "openssl": "openssl"}
+# A run counts as disturbed when processes that have nothing to do with it took more of the machine's CPU time than this.
+QUIET = 0.03
 # What is driven with big bodies too: there it is bytes that cost, whatever the algorithm.
 SELECTED = ("HAProxy plain", "nginx plain", "Vestibule public", "Vestibule HS256", "HAProxy jwt_verify HS256")
 
@@ -70,16 +72,21 @@ def check_tools(binary):
         sys.exit(f"{binary} is not there: cargo build --release")
 
 
+def warm_run(case, load, options, folder):
+    measure.run(case, load, 1, folder)
+    measure.settle(0.1)
+    measured = measure.run(case, load, options.seconds, folder)
+    measure.settle(0.1)
+    return measured
+
+
 def drive(cases, load, options, folder):
     """Returns the rounds of each case by name."""
     runs = {case.name: [] for case in cases}
     for number in range(options.rounds):
         # Every other round goes backwards, so that no one always follows the same neighbour.
         for case in cases if number % 2 == 0 else reversed(cases):
-            measure.run(case, load, 1, folder)
-            measure.settle(0.1)
-            runs[case.name].append(measure.run(case, load, options.seconds, folder))
-            measure.settle(0.1)
+            runs[case.name].append(measure.quietest(options.attempts, QUIET, lambda: warm_run(case, load, options, folder)))
         print(f"  {load.name}: round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
     return runs
 
@@ -101,7 +108,7 @@ def compare(options, folder):
             if load.is_h2:
                 of_load = [case for case in of_load if case.product != "nginx"]
             results.append((load, drive(of_load, load, options, folder)))
-            print("\n".join(["", load.name, "", *table.lines(results[-1][1])]), flush=True)
+            print("\n".join(["", load.name, "", *table.lines(results[-1][1]), "", table.disturbance(results[-1][1])]), flush=True)
     plain = {load.name: {name: [run.as_dict() for run in rounds] for name, rounds in runs.items()} for load, runs in results}
     return result | {"runs": plain}
 
@@ -112,10 +119,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="of each run; a second of warm-up goes before")
     parser.add_argument("--connections", type=int, nargs="+", default=[64], help="keep-alive connections for small answers")
+    parser.add_argument("--attempts", type=int, default=4, help="at a run, until nothing else disturbs it")
     parser.add_argument("--workers", type=int, default=0, help="of HAProxy and nginx; 0 is one per core, as Vestibule has")
     parser.add_argument("--only-small", action="store_true", help="only 1 KiB answers in cleartext")
     parser.add_argument("--json", type=Path, default=Path("side_by_side.json"))
     options = parser.parse_args()
+    end_on_sigterm()
     check_tools(options.binary)
     with tempfile.TemporaryDirectory(prefix="side-by-side-") as folder:
         result = compare(options, folder)

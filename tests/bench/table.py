@@ -29,6 +29,12 @@ def lines(runs):
         yield f"| {' | '.join(cells)} |"
 
 
+def disturbance(runs):
+    """Returns a sentence on how much others took of the machine while this was measured."""
+    shares = [run.others for rounds in runs.values() for run in rounds]
+    return f"Other processes took {median(shares):.1%} of the machine's CPU time during a run, at most {max(shares):.1%}."
+
+
 def millis(times):
     if None in times:
         return "–"

@@ -4,8 +4,10 @@ Everything listens on the loopback address and ends with the script. Needs Pytho
 """
 
 import contextlib
+import functools
 import os
 import pathlib
+import select
 import shutil
 import socket
 import ssl
@@ -43,6 +45,15 @@ def certificates(folder):
             "-out", "leaf.pem", "-days", "90", "-extfile", "extensions")
     (folder / "chain.pem").write_text((folder / "leaf.pem").read_text() + (folder / "ca.pem").read_text())
     return folder / "ca.pem", folder / "chain.pem", folder / "key.pem"
+
+
+@functools.cache
+def tls_context(alpn):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if alpn:
+        context.set_alpn_protocols([alpn])
+    return context
 
 
 class Gateway:
@@ -87,11 +98,7 @@ class Gateway:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self.is_tls:
             return raw
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if alpn:
-            context.set_alpn_protocols([alpn])
-        return context.wrap_socket(raw, server_hostname=HOST)
+        return tls_context(alpn).wrap_socket(raw, server_hostname=HOST)
 
     def is_alive(self):
         return self.process.poll() is None
@@ -208,6 +215,39 @@ class Upstream:
         self.listener.close()
 
 
+class Relay:
+    """Lets a tool that knows no TLS speak HTTP/2 to a gateway that wants it."""
+
+    def __init__(self, gateway):
+        self.gateway = gateway
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        with client, contextlib.suppress(OSError), self.gateway.connect(alpn="h2", timeout=None) as server:
+            # One thread does both ways, for an SSL socket can't be used from two.
+            while True:
+                ready = [server] if server.pending() else select.select([client, server], [], [])[0]
+                for source, drain in ((client, server), (server, client)):
+                    if source in ready:
+                        source.setblocking(False)
+                        try:
+                            data = source.recv(65536)
+                        except (BlockingIOError, ssl.SSLWantReadError):
+                            continue
+                        finally:
+                            source.setblocking(True)
+                        if not data:
+                            return
+                        drain.sendall(data)
+
+
 def plain_answer(head):
     if head.startswith(b"HEAD "):
         return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(BODY)
@@ -222,7 +262,7 @@ def main():
         authority, *rest = certificates(folder)
         with Gateway(upstream.url, tls=(authority, *rest)) as tls, Gateway(upstream.url) as plain:
             environment = dict(os.environ, TLS_PORT=str(tls.port), PLAIN_PORT=str(plain.port), APP_PORT=str(upstream.port),
-                               CA_FILE=str(authority), TEST_HOST=HOST)
+                               RELAY_PORT=str(Relay(tls).port), CA_FILE=str(authority), TEST_HOST=HOST)
             return subprocess.run(sys.argv[1:], env=environment).returncode
 
 

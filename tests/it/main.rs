@@ -3,6 +3,11 @@
 
 mod accounts;
 mod attacks;
+mod cli;
 mod harness;
 mod harness_works;
+mod lifecycle;
+mod logs;
+mod selftest;
 mod serving;
+mod streaming;

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from gateway import RELEASE_BINARY, Gateway, register
+from gateway import RELEASE_BINARY, Gateway, end_on_sigterm, register
 
 MIB = 1 << 20
 ALLOWED_KIB = 64 * 1024
@@ -78,7 +78,7 @@ class App(BaseHTTPRequestHandler):
     def pieces(self):
         """Yields the request's body, which comes with a length or in chunks."""
         if self.headers.get("Transfer-Encoding") != "chunked":
-            yield from self.exactly(int(self.headers["Content-Length"]))
+            yield from self.exactly(int(self.headers.get("Content-Length", 0)))
             return
         while size := int(self.rfile.readline().split(b";")[0], 16):
             yield from self.exactly(size)
@@ -190,6 +190,7 @@ def main():
     parser.add_argument("mebibytes", nargs="?", type=int, default=1024)
     parser.add_argument("--binary", type=Path, default=RELEASE_BINARY)
     options = parser.parse_args()
+    end_on_sigterm()
     app = ThreadingHTTPServer(("127.0.0.1", 0), App)
     threading.Thread(target=app.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="big-bodies-") as folder:

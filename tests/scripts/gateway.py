@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,6 +44,11 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def end_on_sigterm():
+    """Makes SIGTERM an ordinary exit, so that what was started is stopped and temporary folders go."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def wait_until(condition, what, seconds=20):
@@ -88,7 +94,9 @@ class Gateway:
             return False
 
     def kill(self, number=signal.SIGKILL):
-        """Sends the signal to the process and waits for its end."""
+        """Sends the signal to the process, if one runs, and waits for its end."""
+        if self.process is None:
+            return
         self.process.send_signal(number)
         self.process.wait(timeout=60)
 
@@ -96,7 +104,7 @@ class Gateway:
         """Returns a new connection to the public listener; a certificate of its own making is taken as it is."""
         if self.tls == "off":
             return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
 

@@ -141,3 +141,15 @@ fn nobody_is_told_of_things_to_be_done_some_day() {
     }
     assert_none(&wrong, "work that is put off");
 }
+
+#[test]
+fn every_dependency_comes_from_the_public_registry() {
+    let lock = read("Cargo.lock");
+    let packages: Vec<&str> = lock.split("[[package]]").skip(1).collect();
+    assert!(packages.len() > 100, "only {} packages found", packages.len());
+    let registry = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+    let is_elsewhere =
+        |package: &&&str| !package.contains("name = \"vestibule\"") && !package.lines().any(|line| line == registry);
+    let wrong: Vec<String> = packages.iter().filter(is_elsewhere).map(|package| package.trim().to_owned()).collect();
+    assert_none(&wrong, "dependencies from elsewhere");
+}

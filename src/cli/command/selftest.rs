@@ -17,6 +17,7 @@ Exit codes: 0 nothing got through, 1 something did, 69 nobody answers there.";
 /// read two ways, forged tokens, smuggled requests, …) and says of each whether it got through. Everything it sends is
 /// harmless to an app behind. With credentials it also signs in, signs out, and uses tokens that must be dead by then.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // Each is a flag of the command line.
 pub struct Selftest {
     /// Where the gateway is, such as https://app.example.com
     pub url: String,

@@ -142,11 +142,8 @@ fn judge_reach(site: &Site, baseline: &Baseline, answer: &Answer) -> Verdict {
     if !answer.is_success() {
         return Passed(status.to_string());
     }
-    if site.is_echo
-        && let Some((path, protected)) = shown_path(&answer.text()).zip(site.protected.as_deref())
-    {
-        let text = format!("{status}, and the app was asked for {path}");
-        return if may_be_read_as(&path, protected) { Failed(text) } else { Passed(text) };
+    if site.is_echo {
+        return judge_shown(answer, site.protected.as_deref().unwrap_or_default());
     }
     if baseline.is_content(answer) {
         return Failed(format!("{status} with the protected content"));
@@ -173,8 +170,21 @@ fn judge_content(site: &Site, baseline: &Baseline, answer: &Answer) -> Verdict {
     Passed(format!("{}, with other content", answer.status))
 }
 
-/// Returns the path of the request line that an app shows.
+fn judge_shown(answer: &Answer, protected: &str) -> Verdict {
+    let status = answer.status;
+    let Some(path) = shown_path(&answer.text()) else {
+        return Skipped(format!("{status}, and the app doesn't show which path it was asked for"));
+    };
+    let text = format!("{status}, and the app was asked for {path}");
+    if may_be_read_as(&path, protected) { Failed(text) } else { Passed(text) }
+}
+
+/// Returns the path that an app shows: in a request line, or as a member of a JSON object.
 fn shown_path(text: &str) -> Option<String> {
+    if let Ok(shown) = serde_json::from_str::<serde_json::Value>(text) {
+        let mut members = ["target", "path", "uri", "url", "originalUrl"].iter().filter_map(|name| shown.get(name));
+        return members.find_map(|path| path.as_str()).map(str::to_owned);
+    }
     let mut lines = text.lines().filter_map(|line| {
         let (before, _) = line.split_once(" HTTP/")?;
         before.split(' ').find(|word| word.starts_with('/'))
@@ -282,5 +292,43 @@ fn judge_lack(answer: &Answer, text: &str) -> Verdict {
         Failed(format!("the answer contains {text}"))
     } else {
         Passed(answer.status.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_that_an_app_shows_is_found_in_its_text_or_json() {
+        for (text, expected) in [
+            ("The app received:\n\nGET /a?b=1 HTTP/1.1\nhost: h\n", Some("/a?b=1")),
+            (r#"{"method":"GET","target":"/a"}"#, Some("/a")),
+            (r#"{"url":"/b"}"#, Some("/b")),
+            ("<p>It works, says HTTP/1.1", None),
+            ("[]", None),
+        ] {
+            assert_eq!(shown_path(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_success_is_a_breach_unless_everybody_gets_the_same() {
+        let site = super::super::tests::site();
+        let harmless = vec![b"home".to_vec()];
+        let baseline = Baseline { content: Some(b"secret".to_vec()), harmless };
+        let judge = |text: &str, expect: &Expect| {
+            let bytes = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+            let (answer, _) = Answer::read(bytes.as_bytes(), false, true).unwrap();
+            match expect {
+                Expect::OtherContent => judge_content(&site, &baseline, &answer),
+                _ => judge_reach(&site, &baseline, &answer),
+            }
+        };
+        assert!(matches!(judge("secret", &Expect::NotReached), Failed(_)));
+        assert!(matches!(judge("else", &Expect::NotReached), Failed(_)));
+        assert!(matches!(judge("home", &Expect::NotReached), Passed(_)));
+        assert!(matches!(judge("secret", &Expect::OtherContent), Failed(_)));
+        assert!(matches!(judge("else", &Expect::OtherContent), Passed(_)));
     }
 }

@@ -145,6 +145,7 @@ fn plain_path(path: &str) -> Result<String> {
 
 /// A request being written.
 #[derive(Clone)]
+#[must_use]
 pub struct Draft {
     method: &'static str,
     target: String,

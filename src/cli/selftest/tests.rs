@@ -34,7 +34,7 @@ fn careless_server() -> u16 {
 
 fn answer_everything(mut stream: TcpStream) {
     let mut pending = Vec::new();
-    let mut part = [0; 64 * 1024];
+    let mut part = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = stream.read(&mut part) {
         pending.extend_from_slice(&part[..length]);
         while let Some(end) = memchr::memmem::find(&pending, b"\r\n\r\n") {

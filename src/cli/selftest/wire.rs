@@ -71,6 +71,7 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8
         // A server may refuse before it has read everything, and then its answer is what counts.
         let _ = stream.write_all(request).await;
         let _ = stream.flush().await;
+        let mut part = vec![0; 16 * 1024];
         loop {
             let answer = Answer::read(&bytes, is_head, false);
             let is_whole = answer.as_ref().is_some_and(|(_, is_whole)| *is_whole);
@@ -79,7 +80,6 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8
                 return;
             }
             let patience = if is_whole { CLOSING } else { PATIENCE };
-            let mut part = [0; 16 * 1024];
             match timeout(patience, stream.read(&mut part)).await {
                 Err(_) => return,
                 // A connection that is reset, or ended without TLS's goodbye, is closed as well.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::identity::{header_name, may_carry_token};
+use super::issuers::trusted_issuers;
 use super::routes::{ROLE, SCOPE, canonical_path, role, scope};
 use crate::config::defaults::ISSUER;
 use crate::config::document::Fault;
@@ -46,11 +47,12 @@ pub(super) fn auth(section: &Section<'_>, settings: &Settings) -> Auth {
             Err(_) => section.document.refuse(&at, &granted.path, Fault::new(format!("{name:.80?}"), ROLE)),
         }
     }
+    auth.trusted_issuers = trusted_issuers(section, &auth);
     auth
 }
 
 /// Returns a text that is not empty and has no control characters.
-fn line(text: &str) -> Parsed<String> {
+pub(super) fn line(text: &str) -> Parsed<String> {
     if text.is_empty() || text.contains(char::is_control) { Err(None) } else { Ok(text.to_owned()) }
 }
 
@@ -78,7 +80,7 @@ fn fields(section: &Section<'_>, auth: &mut Auth) {
     );
 }
 
-const SHORTEST_SECRET: usize = 32;
+pub(super) const SHORTEST_SECRET: usize = 32;
 
 fn signing(section: &Section<'_>, auth: &mut Auth) {
     let names = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
@@ -95,13 +97,17 @@ fn signing(section: &Section<'_>, auth: &mut Auth) {
     for (key, secret) in all {
         let length = secret.as_ref().map_or(SHORTEST_SECRET, |secret| secret.expose().len());
         if length < SHORTEST_SECRET {
-            let hint = Some("`openssl rand -base64 32` makes a good one".to_owned());
-            section.refuse(key, Fault::new(format!("a secret of {length} bytes"), "at least 32 bytes").hint(hint));
+            section.refuse(key, short_secret(length));
         }
     }
     if algorithm_is_known && secret_was_read {
         refuse_disagreement(section, auth);
     }
+}
+
+pub(super) fn short_secret(length: usize) -> Fault {
+    let hint = Some("`openssl rand -base64 32` makes a good one".to_owned());
+    Fault::new(format!("a secret of {length} bytes"), "at least 32 bytes").hint(hint)
 }
 
 /// Refuses a symmetric algorithm without its secret, and secrets that the algorithm has no use for.

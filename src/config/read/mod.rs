@@ -4,6 +4,7 @@
 mod auth;
 mod doubts;
 mod identity;
+mod issuers;
 mod limits;
 mod routes;
 mod server;

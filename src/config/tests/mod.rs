@@ -2,6 +2,7 @@
 
 mod doubts;
 mod files;
+mod issuers;
 mod random;
 mod reading;
 mod secrets;

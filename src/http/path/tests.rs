@@ -176,6 +176,8 @@ const PIECES: &[&str] = &[
     "?",
     "public",
     "admin",
+    "ADMIN",
+    "Admin",
     "adm%69n",
     "%61dmin",
     "%2561dmin",

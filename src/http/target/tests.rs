@@ -27,6 +27,14 @@ fn a_target_is_read_once_and_whole() {
 }
 
 #[test]
+fn an_escaped_slash_counts_although_a_dot_segment_takes_it_away() {
+    for given in ["/a%2Fb", "/a%2fb/../c", "/a%2Fb/c/../.."] {
+        assert!(Target::parse("a", given).unwrap().has_encoded_slash(), "{given}");
+    }
+    assert_eq!(path("/a%2fb/../c").as_deref(), Ok("/c"));
+}
+
+#[test]
 fn an_empty_query_is_not_no_query() {
     assert_eq!(path("/x?").as_deref(), Ok("/x?"));
     assert_eq!(Target::parse("a", "/x?").unwrap().query(), Some(""));

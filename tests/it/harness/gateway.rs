@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::authority::{Authority, Files};
@@ -163,12 +164,8 @@ impl Process {
     async fn start(folder: &Path) -> Self {
         let (child, stdout, stderr) = spawn(folder);
         // The main listener is announced last.
-        stderr.object("the announcement of the main listener", |line| line["listener"] == "main").await;
-        let address_of = |listener: &str| {
-            let lines = stderr.objects();
-            let line = lines.iter().find(|line| line["listener"] == listener)?;
-            Some(line["address"].as_str().unwrap().parse().unwrap())
-        };
+        stderr.line("the announcement of the main listener", |line| announced(line, "main").is_some()).await;
+        let address_of = |listener: &str| stderr.lines().iter().find_map(|line| announced(line, listener));
         let (address, ops, redirect) = (address_of("main").unwrap(), address_of("ops"), address_of("redirect"));
         Self { child, stdout, stderr, address, ops, redirect }
     }
@@ -180,6 +177,20 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns the address that a line of the log, JSON or text, announces for a listener.
+fn announced(line: &str, listener: &str) -> Option<SocketAddr> {
+    let of_json = |value: Value| Some((value["listener"].as_str()?.to_owned(), value["address"].as_str()?.to_owned()));
+    let word_after = |name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name}="))?;
+        Some(rest.split(' ').next()?.trim_matches('"').to_owned())
+    };
+    let (name, address) = match serde_json::from_str(line) {
+        Ok(value) => of_json(value)?,
+        Err(_) => (word_after("listener")?, word_after("address")?),
+    };
+    if name == listener { address.parse().ok() } else { None }
 }
 
 fn spawn(folder: &Path) -> (Child, Output, Output) {

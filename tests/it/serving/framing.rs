@@ -98,7 +98,9 @@ async fn trailers_of_a_request_get_through_and_identity_in_them_does_not() {
     trailers.insert("x-sum", "3".parse().unwrap());
     trailers.insert("x-user-roles", "root".parse().unwrap());
     over_h2(&gateway, "/x", Some(trailers)).await;
-    assert_eq!(upstream.last_request().trailers, [("x-sum".to_owned(), "3".to_owned())]);
+    let seen = upstream.last_request();
+    assert_eq!(seen.body_length, 4, "a body without a declared length");
+    assert_eq!(seen.trailers, [("x-sum".to_owned(), "3".to_owned())], "{seen:?}");
 }
 
 /// Sends a POST with a body and `trailers` over HTTP/2; returns the response's trailers.
@@ -112,7 +114,7 @@ async fn over_h2(gateway: &crate::harness::Gateway, path: &str, trailers: Option
     tokio::spawn(connection);
     let mut frames = vec![Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from_static(b"body")))];
     frames.extend(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
-    let request = http::Request::post(gateway.url(path)).header("te", "trailers");
+    let request = http::Request::post(gateway.url(path)).header("te", "trailers").header("trailer", "x-sum");
     let request = request.body(StreamBody::new(futures_util::stream::iter(frames))).unwrap();
     let response = crate::harness::soon("a response", sender.send_request(request)).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -127,4 +129,16 @@ async fn an_app_that_answers_early_is_heard_while_the_upload_still_runs() {
     raw.send(b"POST /early HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 100000000\r\n\r\nbeginning").await;
     let answer = raw.response().await;
     assert_eq!((answer.status, answer.text().as_str()), (200, "early"));
+}
+
+#[tokio::test]
+async fn a_request_of_http_1_0_is_answered_in_its_own_way_and_the_app_sees_http_1_1() {
+    let (gateway, upstream) = serve("").await;
+    let mut raw = Raw::tls(&gateway).await;
+    raw.send(b"GET /big?bytes=100000 HTTP/1.0\r\nHost: gateway.test\r\n\r\n").await;
+    let head = raw.head().await.unwrap();
+    assert_eq!((head.status, head.header("transfer-encoding")), (200, None), "HTTP/1.0 knows no chunks");
+    assert_eq!(raw.with_body(head).await.body.len(), 100_000);
+    let line = String::from_utf8_lossy(&upstream.bytes()).lines().next().unwrap().to_owned();
+    assert_eq!(line, "GET /big?bytes=100000 HTTP/1.1");
 }

@@ -8,5 +8,6 @@ mod forward_auth;
 mod forward_auth_origin;
 mod framing;
 mod identity;
+mod issuers;
 mod origin;
 mod routes;

@@ -85,7 +85,7 @@ async fn via_is_added_to_what_is_there_and_can_be_left_out() {
     let (gateway, upstream) = serve("").await;
     BOTH[1].client().get(gateway.url("/")).send().await.unwrap();
     let via = upstream.only_request().all("via").concat();
-    assert!(via.starts_with("2") && via.ends_with(" vestibule"), "{via}");
+    assert!(via.starts_with('2') && via.ends_with(" vestibule"), "{via}");
 }
 
 #[tokio::test]

@@ -1,0 +1,101 @@
+//! What HTTP/2 asks of a request and its library leaves to us (RFC 9113 section 8). Who breaks it is answered and its stream
+//! reset. It says nothing about what a request may do. Called by `service` for each HTTP/2 request, before the handler.
+
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderValue, Method, Request, Uri};
+
+use crate::http::target::{Target, TargetError};
+use crate::http::wire::{Violation, is_token};
+
+/// Returns why a request is malformed, if it is.
+pub fn check<B>(request: &Request<B>) -> Result<(), Violation> {
+    let headers = request.headers();
+    if !headers.iter().all(|(name, value)| is_token(name.as_str().as_bytes()) && !is_padded(value)) {
+        return Err(Violation::MalformedField);
+    }
+    if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(Violation::InvalidContentLength);
+    }
+    if *request.method() == Method::CONNECT && request.uri().authority().is_none() {
+        return Err(Violation::InvalidHost);
+    }
+    if !has_path(request.uri(), request.method()) {
+        return Err(Violation::MalformedTarget);
+    }
+    // A Host that names another host than `:authority` is malformed (section 8.3.1); few clients send one at all.
+    if headers.contains_key(HOST) && Target::read(request).is_err_and(concerns_host) {
+        return Err(Violation::InvalidHost);
+    }
+    Ok(())
+}
+
+/// Section 8.2.1: white space around a value is not part of the value, and some parsers would take it off.
+fn is_padded(value: &HeaderValue) -> bool {
+    matches!(value.as_bytes(), [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
+}
+
+/// Section 8.3.1: `:path` begins with a slash, or is the asterisk of OPTIONS; only CONNECT has none.
+fn has_path(uri: &Uri, method: &Method) -> bool {
+    uri.path_and_query().map_or(*method == Method::CONNECT, |path| {
+        path.as_str().starts_with('/') || (path.as_str() == "*" && *method == Method::OPTIONS)
+    })
+}
+
+fn concerns_host(error: TargetError) -> bool {
+    match error {
+        TargetError::MissingHost | TargetError::SeveralHosts | TargetError::InvalidHost | TargetError::HostMismatch => {
+            true
+        }
+        TargetError::InvalidForm | TargetError::AmbiguousPath => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, uri: &str, fields: &[(&'static str, &str)]) -> Request<()> {
+        let mut request = Request::builder().method(method).uri(uri).version(http::Version::HTTP_2);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn what_the_library_lets_pass_is_judged() {
+        let there = "https://a.test/x";
+        for (request, verdict) in [
+            (request("GET", there, &[("x", ""), ("y", "a b")]), Ok(())),
+            (request("GET", there, &[("x", " a")]), Err(Violation::MalformedField)),
+            (request("GET", there, &[("x", "a\t")]), Err(Violation::MalformedField)),
+            (request("GET", there, &[("host", "A.test")]), Ok(())),
+            (request("GET", there, &[("host", "b.test")]), Err(Violation::InvalidHost)),
+            (request("GET", there, &[("host", "a.test"), ("host", "a.test")]), Err(Violation::InvalidHost)),
+            (request("POST", there, &[("content-length", "3")]), Ok(())),
+            (
+                request("POST", there, &[("content-length", "3"), ("content-length", "3")]),
+                Err(Violation::InvalidContentLength),
+            ),
+            (request("OPTIONS", "*", &[]), Ok(())),
+            (request("GET", "*", &[]), Err(Violation::MalformedTarget)),
+            (request("CONNECT", "a.test:443", &[]), Ok(())),
+            (request("CONNECT", "/x", &[]), Err(Violation::InvalidHost)),
+        ] {
+            assert_eq!(check(&request), verdict, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_the_decoder_of_http2_makes_is_malformed() {
+        let quoted = http::HeaderName::from_lowercase(b"x\"").unwrap();
+        let mut odd_name = request("GET", "https://a.test/x", &[]);
+        odd_name.headers_mut().insert(quoted, HeaderValue::from_static("a"));
+        assert_eq!(check(&odd_name), Err(Violation::MalformedField));
+        let mut parts = "https://a.test/".parse::<Uri>().unwrap().into_parts();
+        parts.path_and_query = Some("?x".parse().unwrap());
+        let mut no_path = request("GET", "https://a.test/x", &[]);
+        *no_path.uri_mut() = Uri::from_parts(parts).unwrap();
+        assert_eq!(check(&no_path), Err(Violation::MalformedTarget));
+    }
+}

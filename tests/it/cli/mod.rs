@@ -1,0 +1,9 @@
+//! The commands, as somebody at a shell meets them.
+
+mod check;
+mod demo;
+mod explain;
+mod front;
+mod tokens;
+mod users;
+mod written;
