@@ -15,8 +15,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use hyper::body::{Body as _, Incoming};
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
@@ -100,11 +100,12 @@ impl Gateway {
         remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
         join_cookies(headers);
         credentials::remove_ours(headers, &permit, rules, &self.authenticator);
-        forwarded::rewrite(headers, &ingress, rules);
         identity_headers::replace(headers, &permit, rules);
+        forwarded::rewrite(headers, &ingress, rules);
         if upgrade.is_some() {
             upgrade::announce(headers);
         }
+        declare_body(&mut request);
         let request = request.map(|body| RequestBody::new(body, &rules.filter));
         trace.bytes_in = Some(request.body().bytes_in());
         self.forward(&route.then.upstream, permit, request, upgrade, (ingress.client, trace)).await
@@ -191,6 +192,13 @@ fn upstream_uri(target: &Target, route: &crate::route::table::Route<Forwarding>)
         target.path_and_query().to_owned()
     };
     Uri::try_from(path_and_query).expect("a canonical target is a valid URI")
+}
+
+/// Has a body whose length nobody knows sent in chunks. Left to itself, the HTTP library takes a GET or HEAD to have none.
+fn declare_body(request: &mut Request<Incoming>) {
+    if !request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_LENGTH) {
+        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 }
 
 /// Framing is made anew on each side; only where there is no body does the length say something of its own (RFC 9110 section 8.6).

@@ -91,7 +91,9 @@ impl Exchange<'_> {
             }
         }
         let patience = &self.upstream.patience;
-        let sender = match connect(&server.address, &self.pools.tls, patience.connect).await {
+        // Boxed: most requests need no new connection, and should not carry the room for making one.
+        let connecting = Box::pin(connect(&server.address, &self.pools.tls, patience.connect));
+        let sender = match connecting.await {
             Ok(sender) => sender,
             Err(error) => {
                 let unreachable =

@@ -38,6 +38,9 @@ async fn flood(gateway: &Gateway, first: &[u8], frame: impl Fn(u32) -> Vec<u8>, 
     }
 }
 
+/// What it is called, how it begins, its frame of a number, and how many.
+type Flood<'a> = (&'static str, &'a [u8], Box<dyn Fn(u32) -> Vec<u8> + 'a>, u32);
+
 #[tokio::test]
 async fn no_flood_of_http_2_frames_costs_much_memory_or_stops_others() {
     let world = World::start().await;
@@ -51,7 +54,6 @@ async fn no_flood_of_http_2_frames_costs_much_memory_or_stops_others() {
     // Made by the server itself: a window of zero is an error of the stream (MadeYouReset).
     let made_reset =
         |number: u32| [open(number, END_HEADERS), encode(WINDOW_UPDATE, 0, number * 2 + 1, &[0, 0, 0, 0])].concat();
-    type Flood<'a> = (&'static str, &'a [u8], Box<dyn Fn(u32) -> Vec<u8> + 'a>, u32);
     let floods: [Flood; 8] = [
         ("rapid reset", &[], Box::new(reset), 20_000),
         ("made resets", &[], Box::new(made_reset), 20_000),

@@ -94,7 +94,8 @@ fn text(block: &mut Vec<u8>, bytes: &[u8]) {
     } else {
         let rest = length - 127;
         assert!(rest < 128 * 128);
-        block.extend([127, (rest % 128) as u8 | 0x80, (rest / 128) as u8]);
+        let digit = |value: usize| u8::try_from(value).unwrap();
+        block.extend([127, digit(rest % 128) | 0x80, digit(rest / 128)]);
     }
     block.extend(bytes);
 }

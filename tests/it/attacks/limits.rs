@@ -27,7 +27,7 @@ async fn limited_route() -> World {
 #[tokio::test]
 async fn a_route_past_its_rate_is_429_with_retry_after_and_open_again_after_that_time() {
     let world = limited_route().await;
-    let clients = BOTH.map(|protocol| protocol.client());
+    let clients = BOTH.map(crate::harness::clients::Protocol::client);
     let mut refused = None;
     for number in 0..200 {
         let answer = clients[number % 2].get(world.gateway.url("/dear/x")).send().await.unwrap();

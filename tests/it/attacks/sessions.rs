@@ -40,7 +40,7 @@ async fn a_thousand_parallel_sign_ins_of_a_hundred_users_never_swap_anybody() {
         let person = world.person(&format!("user{number}@example.com")).await;
         ids.insert(person.email, person.id);
     }
-    let clients = BOTH.map(|protocol| protocol.client());
+    let clients = BOTH.map(crate::harness::clients::Protocol::client);
     let visits = (0..1000).map(|number| {
         let (client, email) = (&clients[number / 100 % 2], format!("user{}@example.com", number % 100));
         let world = &world;

@@ -103,6 +103,15 @@ async fn trailers_of_a_request_get_through_and_identity_in_them_does_not() {
     assert_eq!(seen.trailers, [("x-sum".to_owned(), "3".to_owned())], "{seen:?}");
 }
 
+#[tokio::test]
+async fn a_get_whose_body_has_no_declared_length_brings_it_to_the_app() {
+    let (gateway, upstream) = serve("").await;
+    let mut raw = Raw::tls(&gateway).await;
+    let request = "GET /x HTTP/1.1\nHost: gateway.test\nTransfer-Encoding: chunked\n\n4\nbody\n0\n\n";
+    assert_eq!(raw.ask(request).await.status, 200);
+    assert_eq!(upstream.only_request().body_length, 4);
+}
+
 /// Sends a POST with a body and `trailers` over HTTP/2; returns the response's trailers.
 async fn over_h2(gateway: &crate::harness::Gateway, path: &str, trailers: Option<http::HeaderMap>) -> http::HeaderMap {
     use http_body_util::StreamBody;
