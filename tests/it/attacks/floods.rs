@@ -139,7 +139,9 @@ async fn heads_and_bodies_and_idle_connections_have_deadlines() {
     // A head that trickles on, a byte at a time.
     let mut raw = Raw::tls(&world.gateway).await;
     let started = Instant::now();
-    for byte in get("/", "x: y\n").repeat(1000).bytes() {
+    let head = get("/", "x: y\n").repeat(1000);
+    let mut bytes = head.bytes();
+    while let Some(byte) = bytes.next() {
         let piece = if byte == b'\n' { b' ' } else { byte };
         if raw.try_send([piece]).await.is_err() || started.elapsed() > Duration::from_millis(1500) {
             break;
