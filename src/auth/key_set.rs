@@ -4,7 +4,6 @@
 
 mod fetch;
 mod schedule;
-mod url;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -18,9 +17,9 @@ use crate::live::Live;
 use crate::secret::sha256;
 use crate::token::foreign::{IssuerKeys, PublicKeyError};
 use crate::token::key::Algorithm;
+use crate::token::key_set_url::KeySetUrl;
 
 pub use fetch::{FetchError, Fetcher};
-pub use url::{KeySetUrl, UrlError};
 
 use fetch::Fetched;
 use schedule::Schedule;

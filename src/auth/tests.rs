@@ -6,12 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::key_set::{KeySetUrl, RemoteKeys};
+use super::key_set::RemoteKeys;
 use super::*;
 use crate::identity::{Role, SessionId, UserId};
 use crate::secret::Secret;
 use crate::token::foreign::{ClaimPath, ClaimPaths, IssuerKeys, IssuerRules, PublicKey};
 use crate::token::key::{Algorithm, Key};
+use crate::token::key_set_url::KeySetUrl;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 const OURS: &str = "https://id.example";

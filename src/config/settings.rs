@@ -11,7 +11,6 @@ use http::{HeaderName, Method};
 use ipnet::IpNet;
 
 pub use super::text::{Origin, Scheme};
-use crate::auth::key_set::KeySetUrl;
 use crate::identity::{Role, Scope};
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
@@ -22,6 +21,7 @@ use crate::route::table;
 use crate::secret::{self, Secret};
 use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
+use crate::token::key_set_url::KeySetUrl;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {

@@ -8,6 +8,7 @@ pub mod foreign;
 pub mod jwk;
 pub mod jws;
 pub mod key;
+pub mod key_set_url;
 mod material;
 mod object;
 mod payload;

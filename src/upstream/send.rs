@@ -162,13 +162,15 @@ enum Overdue {
 async fn wait<T>(response: impl Future<Output = T>, progress: &Progress, patience: &Patience) -> Result<T, Overdue> {
     let mut response = std::pin::pin!(response);
     let started = Clock::monotonic();
+    // Who has to do something changes without a word, so that it is looked at again when either could be overdue.
+    let shorter = patience.idle.min(patience.response);
     loop {
-        let (deadline, overdue) = due(started, progress, patience);
-        if let Ok(answered) = timeout_at(deadline.into(), response.as_mut()).await {
+        let look_again = due(started, progress, patience).0.min(Clock::monotonic() + shorter);
+        if let Ok(answered) = timeout_at(look_again.into(), response.as_mut()).await {
             return Ok(answered);
         }
-        // Bytes that moved meanwhile have put the deadline off.
-        if due(started, progress, patience).0 == deadline {
+        let (deadline, overdue) = due(started, progress, patience);
+        if deadline <= Clock::monotonic() {
             return Err(overdue);
         }
     }

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::KeySetUrl;
+use crate::token::key_set_url::KeySetUrl;
 
 /// For all of it: connecting, the request, and the last byte of the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ impl Fetcher {
 
     async fn open(&self, url: &KeySetUrl) -> Result<Fetched, FetchError> {
         let tcp = TcpStream::connect((url.host(), url.port())).await?;
-        if !url.is_tls {
+        if !url.is_tls() {
             return exchange(tcp, url).await;
         }
         let name = ServerName::try_from(url.host().to_owned()).map_err(io::Error::other)?;
@@ -97,8 +97,8 @@ where
 }
 
 fn request(url: &KeySetUrl) -> Request<Empty<Bytes>> {
-    let built = Request::get(url.path.as_str())
-        .header(HOST, url.authority.as_str())
+    let built = Request::get(url.path_and_query())
+        .header(HOST, url.authority())
         .header(USER_AGENT, concat!("vestibule/", env!("CARGO_PKG_VERSION")))
         .header(ACCEPT, "application/jwk-set+json, application/json")
         .header(CONNECTION, "close");

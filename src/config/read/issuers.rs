@@ -1,7 +1,6 @@
 //! `[[auth.trusted_issuer]]`: whose tokens count beside our own, and which keys they are held against.
 
 use super::auth::{SHORTEST_SECRET, line, short_secret};
-use crate::auth::key_set::{KeySetUrl, UrlError};
 use crate::config::document::Fault;
 use crate::config::section::{Section, one_of};
 use crate::config::settings::{Auth, IssuerKeySource, TrustedIssuer};
@@ -9,6 +8,7 @@ use crate::config::text::Parsed;
 use crate::secret::Secret;
 use crate::token::foreign::{ClaimPath, ClaimPaths, IssuerRules, PublicKey, PublicKeyError};
 use crate::token::key::Algorithm;
+use crate::token::key_set_url::{KeySetUrl, UrlError};
 
 const SOURCES: &str = "one of jwks_url, secret and public_key";
 

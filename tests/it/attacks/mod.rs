@@ -2,9 +2,12 @@
 //! (T-number) stands where, in this folder or beside the code that it is about.
 
 mod cached;
+mod disclosure;
+mod floods;
 mod forge;
 mod frames;
 mod header_spoofing;
+mod http_layer;
 mod limits;
 mod origin;
 mod path_corpus;

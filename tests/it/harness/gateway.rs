@@ -125,6 +125,11 @@ impl Gateway {
         &self.process.stderr
     }
 
+    /// Returns the process's id.
+    pub fn id(&self) -> u32 {
+        self.process.child.id()
+    }
+
     /// Sends a signal by name: `TERM`, `HUP`, `INT`, `KILL`.
     pub fn signal(&self, name: &str) {
         signal(&self.process.child, name);

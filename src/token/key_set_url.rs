@@ -9,9 +9,9 @@ use http::uri::{Authority, PathAndQuery};
 /// A URL that key sets may come from; made only by [`KeySetUrl::parse`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySetUrl {
-    pub(super) is_tls: bool,
-    pub(super) authority: Authority,
-    pub(super) path: PathAndQuery,
+    is_tls: bool,
+    authority: Authority,
+    path: PathAndQuery,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,12 +46,25 @@ impl KeySetUrl {
         if is_tls || url.is_loopback() { Ok(url) } else { Err(UrlError::NotSecure) }
     }
 
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// Returns host and port as they were written: the `Host` of a request.
+    pub fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
+
+    pub fn path_and_query(&self) -> &str {
+        self.path.as_str()
+    }
+
     /// Returns the name or address; an IPv6 address without brackets.
-    pub(super) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         self.authority.host().trim_start_matches('[').trim_end_matches(']')
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.authority.port_u16().unwrap_or(if self.is_tls { 443 } else { 80 })
     }
 
