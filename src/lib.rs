@@ -58,7 +58,7 @@
 //! | leaves | [`clock`] [`secret`] [`identity`] [`live`] [`http`] | small values; import only each other |
 //! | pure | [`policy`] [`route`] [`token`] [`password`] [`limit`] | decide; no socket, no store, no clock: `now` comes in |
 //! | world | [`telemetry`] [`tls`] [`store`] [`upstream`] | touch the machine; decide nothing about callers |
-//! | | [`auth`] | credential → caller: bearer tokens, the cache, revocation |
+//! | | [`auth`] | credential → caller: bearer tokens, ours and trusted issuers', the cache, revocation |
 //! | | [`account`] | use cases; no HTTP type |
 //! | edges | [`gateway`] [`api`] | requests in, responses out |
 //! | | [`server`] | listeners, connections; `dispatch` and `visit` join the edges to them |

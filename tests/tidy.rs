@@ -32,7 +32,7 @@ const NEVER: [(&str, &[&str], &str); 6] = [
     ("http", &["identity"], "HTTP knows no user"),
     ("store", &["policy", "route", "password", "limit", "upstream", "tls"], "the store holds no rule"),
     ("server", &["account", "store"], "what a request gets is its handler's to say"),
-    ("config", &["auth", "account", "gateway", "api", "server", "store", "upstream"], "settings are values"),
+    ("config", &["account", "gateway", "api", "server", "store", "upstream"], "settings are values"),
 ];
 
 /// Rooms that decide: no socket, no thread, no clock, nothing awaited.
