@@ -340,12 +340,12 @@ fn paces_a_loop(before: &[Token]) -> bool {
 }
 
 #[test]
-fn no_test_is_left_out_but_those_that_another_runs() {
+fn no_test_is_left_out() {
     let mut wrong = Vec::new();
-    for source in sources().iter().filter(|source| !source.text.contains("--ignored")) {
+    for source in sources() {
         for place in places(&source.all, &["#", "[", "ignore"]) {
             wrong.push(format!("{}:{}", source.path, source.all[place].line));
         }
     }
-    assert_none(&wrong, "ignored tests, in files where nothing runs them with --ignored");
+    assert_none(&wrong, "ignored tests: nobody runs them");
 }

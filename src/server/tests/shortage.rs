@@ -5,17 +5,23 @@ use std::process::Command;
 
 use super::*;
 
-#[test]
-fn running_out_of_descriptors_delays_clients_and_loses_none() {
+/// Tells the child that it is one.
+const IN_CHILD: &str = "VESTIBULE_TEST_FEW_DESCRIPTORS";
+
+#[tokio::test]
+async fn running_out_of_descriptors_delays_clients_and_loses_none() {
+    if std::env::var_os(IN_CHILD).is_some() {
+        return with_few_descriptors().await;
+    }
     let this = std::env::current_exe().unwrap();
-    let script = r#"ulimit -n 64; exec "$0" --exact server::tests::shortage::with_few_descriptors --ignored"#;
-    let child = Command::new("sh").args(["-c", script]).arg(this).output().unwrap();
+    let test = "server::tests::shortage::running_out_of_descriptors_delays_clients_and_loses_none";
+    let script = r#"ulimit -n 64; exec "$0" --exact "$1""#;
+    let child = Command::new("sh").args(["-c", script]).arg(this).arg(test).env(IN_CHILD, "1").output().unwrap();
     let said = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success() && said.contains("1 passed"), "{said}");
 }
 
-#[tokio::test]
-#[ignore = "fills the descriptors of its process; the test above runs it in one of its own"]
+/// Fills the descriptors of its process.
 async fn with_few_descriptors() {
     let (server, _) = start(settings());
     let mut files = Vec::new();
