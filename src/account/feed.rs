@@ -54,6 +54,12 @@ impl Feed {
         Ok(())
     }
 
+    /// Tells everything anew that is still remembered: what a standing is made of has been configured differently.
+    pub async fn tell_again(&self) -> Result<(), StoreError> {
+        *self.told.lock().await = 0;
+        self.catch_up().await
+    }
+
     /// Catches up for ever; a store that fails is logged once and asked again.
     pub async fn follow(&self) {
         let mut ticks = interval(POLL);

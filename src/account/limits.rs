@@ -98,7 +98,11 @@ impl Limits {
 
     /// Takes a counted attempt back: the password was right, or was never looked at.
     pub fn forgive(&self, rates: &Rates, attempt: &Attempt, now: Timestamp) {
-        let mut tables = self.tables(rates);
+        let mut tables = self.lock();
+        if tables.rates != *rates {
+            // Counted in tables that a reload has replaced since.
+            return;
+        }
         let pair = (attempt.account.clone(), attempt.from);
         give_back(tables.login.as_mut(), &pair, now);
         give_back(tables.network.as_mut(), &attempt.from, now);
@@ -128,9 +132,13 @@ impl Limits {
         }
     }
 
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().expect("no holder of this lock can panic")
+    }
+
     /// Returns the tables for `rates`; tables of other rates (a reload) are begun anew.
     fn tables(&self, rates: &Rates) -> MutexGuard<'_, Tables> {
-        let mut tables = self.tables.lock().expect("no holder of this lock can panic");
+        let mut tables = self.lock();
         if tables.rates != *rates {
             *tables = Tables::new(*rates);
         }

@@ -74,6 +74,7 @@ impl Parts {
         accounts.feed().catch_up().await?;
         let edge = Live::new(edge(&settings, &accounts, &authenticator, &trust));
         let shared = Shared {
+            turn: tokio::sync::Mutex::default(),
             settings: std::sync::Mutex::new(Arc::new(settings)),
             edge,
             trust,

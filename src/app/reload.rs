@@ -18,6 +18,8 @@ use crate::tls::Reload;
 
 /// Everything that a reload touches.
 pub(super) struct Shared {
+    /// Held while the configuration or the keys are replaced, so that neither undoes the other.
+    pub turn: tokio::sync::Mutex<()>,
     pub settings: Mutex<Arc<Settings>>,
     pub edge: Live<Edge>,
     pub trust: Live<Trust>,
@@ -56,6 +58,7 @@ impl Shared {
     }
 
     async fn apply(&self, new: Settings) -> Result<(), KeysError> {
+        let _turn = self.turn.lock().await;
         let old = self.settings();
         if needs_restart(&old, &new) {
             tracing::warn!(
@@ -75,10 +78,14 @@ impl Shared {
         }
         self.edge.replace(parts::edge(&new, &self.accounts, &self.authenticator, &self.trust));
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        if let Err(error) = self.accounts.feed().tell_again().await {
+            tracing::warn!(%error, "roles may grant their old scopes until the store can be read");
+        }
         Ok(())
     }
 
     pub async fn reload_keys(&self) -> Result<(), KeysError> {
+        let _turn = self.turn.lock().await;
         let trust = keys::load_trust(&self.settings(), &self.store, self.clock.now()).await?;
         self.trust.replace(trust);
         Ok(())

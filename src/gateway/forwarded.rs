@@ -24,7 +24,7 @@ pub fn rewrite(headers: &mut HeaderMap, ingress: &Ingress<'_>, rules: &Rules) {
         before.map_or_else(|| own.clone(), |before| format!("{before}, {own}"))
     };
     let addresses = chain(&FOR, peer.to_string());
-    let forwarded = chain(&header::FORWARDED, forwarded_element(peer, scheme, &host));
+    let forwarded = chain(&header::FORWARDED, forwarded_element(peer, own_scheme(ingress), &host));
     headers.insert(FOR, ours(addresses));
     headers.insert(header::FORWARDED, ours(forwarded));
     headers.insert(PROTO, HeaderValue::from_static(scheme));
@@ -51,13 +51,17 @@ fn host_value(ingress: &Ingress<'_>) -> HeaderValue {
 
 /// Returns how the client reached the outermost proxy that is trusted.
 pub fn scheme(headers: &HeaderMap, ingress: &Ingress<'_>) -> &'static str {
-    let own = if ingress.is_tls { "https" } else { "http" };
     let vouched = vouched(headers, &PROTO, ingress);
     match vouched.as_ref().map(HeaderValue::as_bytes) {
         Some(b"https") => "https",
         Some(b"http") => "http",
-        Some(_) | None => own,
+        Some(_) | None => own_scheme(ingress),
     }
+}
+
+/// How the peer reached us: what an element of `Forwarded` says, each of which is about one hop.
+fn own_scheme(ingress: &Ingress<'_>) -> &'static str {
+    if ingress.is_tls { "https" } else { "http" }
 }
 
 /// Returns the single value of a header that a trusted proxy vouches for.

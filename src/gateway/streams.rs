@@ -1,6 +1,6 @@
 //! One worker's open streams by session, so that they close within a second of its end (SPEC 4.5).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -12,10 +12,15 @@ use tokio::sync::oneshot;
 use crate::auth::Revocations;
 use crate::identity::SessionId;
 
+/// Fewer sessions than this are never swept.
+const SWEEP_AT: usize = 1024;
+
 /// Who waits for the end of which session. Dropping a sender is the signal.
 pub struct Streams {
     revocations: Arc<Revocations>,
     waiting: RefCell<HashMap<SessionId, Vec<oneshot::Sender<()>>>>,
+    /// At how many sessions those whose streams are all gone are looked for: twice what the last look left.
+    sweep_at: Cell<usize>,
 }
 
 /// Returns whether a response can outlive its session by much: event streams and gRPC.
@@ -29,7 +34,7 @@ impl Streams {
     /// Must be called on a worker: it listens there for ended sessions.
     pub fn new(revocations: Arc<Revocations>) -> Rc<Self> {
         let ended = revocations.ended_sessions();
-        let streams = Rc::new(Self { revocations, waiting: RefCell::default() });
+        let streams = Rc::new(Self { revocations, waiting: RefCell::default(), sweep_at: Cell::new(SWEEP_AT) });
         tokio::task::spawn_local(listen(Rc::downgrade(&streams), ended));
         streams
     }
@@ -37,6 +42,10 @@ impl Streams {
     /// Returns what resolves when `session` ends; at once if it has.
     pub fn watch(&self, session: SessionId) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
+        if self.waiting.borrow().len() >= self.sweep_at.get() {
+            self.sweep();
+            self.sweep_at.set(SWEEP_AT.max(2 * self.waiting.borrow().len()));
+        }
         let mut waiting = self.waiting.borrow_mut();
         let of_session = waiting.entry(session).or_default();
         of_session.retain(|sender| !sender.is_closed());
@@ -69,9 +78,6 @@ async fn listen(streams: Weak<Streams>, mut ended: broadcast::Receiver<SessionId
             // More ended at once than the feed holds: look at all of ours.
             Err(RecvError::Lagged(_)) => streams.sweep(),
             Err(RecvError::Closed) => return,
-        }
-        if streams.waiting.borrow().len() > 1024 {
-            streams.sweep();
         }
     }
 }

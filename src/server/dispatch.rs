@@ -12,7 +12,6 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 
 use super::visit::{Observed, RequestIds, Visit};
 use super::{ConnectionInfo, Handler, Unreadable};
@@ -143,11 +142,12 @@ impl Dispatch {
         let place = Arc::clone(&self.desk).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
         let (edge, client) = (Arc::clone(edge), ingress.client);
         let request_id = ingress.request_id.to_str().unwrap_or_default().to_owned();
-        let mut asked = Asked(self.office.spawn(async move {
+        // Goes on without its client: what the store has acknowledged is told and audited, whoever still listens.
+        let asked = self.office.spawn(async move {
             let _place = place;
             edge.api.answer(client, &request_id, Request::from_parts(parts, body)).await
-        }));
-        (&mut asked.0).await.map_err(|panicked| {
+        });
+        asked.await.map_err(|panicked| {
             let request_id = ingress.request_id.to_str().unwrap_or_default();
             tracing::error!(request.id = request_id, error = %panicked, "an endpoint of ours panicked");
             Refusal::Internal
@@ -190,15 +190,6 @@ impl Dispatch {
         } else {
             self.metrics.refused(refusal.code());
         }
-    }
-}
-
-/// Work that the office does for a worker; dropped with the client that wanted it.
-struct Asked(JoinHandle<Response<Bytes>>);
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

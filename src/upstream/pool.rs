@@ -93,7 +93,7 @@ async fn reap(pools: Weak<Pools>) {
         let now = Clock::monotonic();
         pools.by_address.borrow_mut().retain(|_, pool| {
             pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && now - idle.since < IDLE_MAX);
-            Rc::strong_count(pool) > 1 || !pool.idle.borrow().is_empty()
+            Rc::strong_count(pool) > 1 || Rc::weak_count(pool) > 0 || !pool.idle.borrow().is_empty()
         });
     }
 }
