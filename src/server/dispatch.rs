@@ -118,7 +118,8 @@ impl Dispatch {
         if edge.api.owns(target.path()) {
             visit.trace.access = Some(AccessKind::Own);
             visit.shown_path = edge.api.path_without_secrets(target.path());
-            let mut answer = self.ask_office(edge, &ingress, request, &mut visit.bytes_in).await?;
+            // Boxed: every proxied request would keep room for its states.
+            let mut answer = Box::pin(self.ask_office(edge, &ingress, request, &mut visit.bytes_in)).await?;
             visit.trace.caller = answer.extensions_mut().remove();
             return Ok(answer.map(Body::from));
         }

@@ -87,7 +87,8 @@ impl Exchange<'_> {
             }
         }
         let patience = &self.upstream.patience;
-        let sender = match connect(&server.address, &self.pools.tls, patience.connect).await {
+        // Boxed: its states are large and rarely entered, and every request in flight would keep room for them.
+        let sender = match Box::pin(connect(&server.address, &self.pools.tls, patience.connect)).await {
             Ok(sender) => sender,
             Err(error) => {
                 let unreachable =
