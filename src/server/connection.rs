@@ -67,7 +67,9 @@ pub async fn serve<H: Handler>(shared: Rc<Shared<H>>, accepted: Accepted) {
         let Some((protocol, stream, first)) = in_time(&shared, sniff(stream)).await else { return };
         return serve_http(&shared, Opened { stream, first, info, lease }, protocol).await;
     };
-    let Some(stream) = in_time(&shared, TlsAcceptor::from(tls.current()).accept(stream)).await else {
+    // Boxed like the connections below: a task has room for the largest of its states as long as it runs.
+    let handshake = Box::pin(TlsAcceptor::from(tls.current()).accept(stream));
+    let Some(stream) = in_time(&shared, handshake).await else {
         shared.counters.failed_handshakes.fetch_add(1, Ordering::Relaxed);
         return;
     };
@@ -137,14 +139,14 @@ where
             service.gate = Some(Arc::clone(&gate));
             let service = service_fn(move |request| service.call(request));
             let connection = shared.protocols.http1.serve_connection(TokioIo::new(guard), service).with_upgrades();
-            driver(gate).run(connection).await;
+            driver(gate).run(Box::pin(connection).as_mut()).await;
         }
         Protocol::Http2 => {
             let guard = Guard::http2(stream, first, Arc::clone(&pulse));
             let gate = Arc::clone(guard.gate());
             let service = service_fn(move |request| service.call(request));
             let connection = shared.protocols.http2.serve_connection(TokioIo::new(guard), service);
-            driver(gate).run(connection).await;
+            driver(gate).run(Box::pin(connection).as_mut()).await;
         }
     }
 }
@@ -156,15 +158,16 @@ impl Protocols {
 }
 
 fn http1_builder(settings: &Settings) -> http1::Builder {
-    // The guard delivers whole heads only, so the library's buffer must hold the longest; 128 KiB is for bodies.
-    const READ_BUFFER: usize = 128 * 1024;
+    // The guard delivers whole heads only, so the library's buffer must hold the longest. It is as well how much of an
+    // answer is held for a client that reads slowly.
+    const BUFFER: usize = 64 * 1024;
     let mut builder = http1::Builder::new();
     builder
         .keep_alive(true)
         .half_close(false)
         // One timer per connection watches heads, see `drive`; the library's would be set anew for each request.
         .header_read_timeout(None)
-        .max_buf_size(READ_BUFFER.max(settings.header_size + 8 * 1024));
+        .max_buf_size(BUFFER.max(settings.header_size + 8 * 1024));
     builder
 }
 

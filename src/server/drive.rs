@@ -59,8 +59,7 @@ pub struct Driver {
 
 impl Driver {
     /// Resolves when the connection has ended, by itself or by a deadline; its socket closes when it is dropped.
-    pub async fn run<C: Farewell>(&self, connection: C) {
-        let mut connection = pin!(connection);
+    pub async fn run<C: Farewell>(&self, mut connection: Pin<&mut C>) {
         let mut timer = pin!(sleep(self.limits.header));
         let mut draining = pin!(self.drain.begins());
         let mut farewell = Saying::NotYet;
@@ -87,6 +86,7 @@ impl Driver {
         mut timer: Pin<&mut Sleep>,
         farewell: &mut Saying,
     ) -> Poll<()> {
+        self.pulse.begin_turn();
         loop {
             if connection.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());

@@ -32,7 +32,9 @@ enum Mode {
     Discard,
     /// A body broke its framing, or no request came at all.
     Broken,
-    /// HTTP/2 or an upgraded connection: not ours to read.
+    /// HTTP/2: read in turns.
+    Turns,
+    /// An upgraded connection: not ours to read.
     Pass,
 }
 
@@ -60,7 +62,7 @@ impl<S> Guard<S> {
     /// Returns a guard that checks nothing: HTTP/2 is binary, and its library checks the frames.
     pub fn http2(stream: S, first: BytesMut, pulse: Arc<Pulse>) -> Self {
         let ready = first.len();
-        Self { stream, mode: Mode::Pass, pending: first, ready, is_shut: false, pulse, gate: Arc::default() }
+        Self { stream, mode: Mode::Turns, pending: first, ready, is_shut: false, pulse, gate: Arc::default() }
     }
 
     pub fn gate(&self) -> &Arc<Gate> {
@@ -112,6 +114,7 @@ impl<S> Guard<S> {
             Mode::Scan(scanner) | Mode::Hold(scanner) => next(scanner),
             Mode::Discard => Mode::Discard,
             Mode::Broken => Mode::Broken,
+            Mode::Turns => Mode::Turns,
             Mode::Pass => Mode::Pass,
         };
     }
@@ -174,6 +177,17 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         Poll::Ready(Ok(Read::Again))
     }
 
+    fn poll_in_turns(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.pulse.turn_is_over() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.pulse.take_from_turn(buffer.filled().len() - before);
+        Poll::Ready(Ok(()))
+    }
+
     /// Reads and throws away what the client still sends, until it closes too or the connection's timer ends it.
     fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.pulse.lingers();
@@ -201,7 +215,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             Mode::Scan(scanner) => !self.pending.is_empty() || scanner.is_in_body(),
             Mode::Discard | Mode::Broken => true,
             // Who upgraded closes as the other protocol says.
-            Mode::Hold(_) | Mode::Pass => false,
+            Mode::Hold(_) | Mode::Turns | Mode::Pass => false,
         }
     }
 
@@ -230,6 +244,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             }
             let read = match &guard.mode {
                 Mode::Pass => return Pin::new(&mut guard.stream).poll_read(context, buffer),
+                Mode::Turns => return guard.poll_in_turns(context, buffer),
                 // The end of the stream would tell the HTTP library that the client is gone, and the refusal with it.
                 Mode::Discard => return Poll::Pending,
                 Mode::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),

@@ -3,7 +3,7 @@
 //! Atomics only because an upgraded connection's stream must be `Send`; all writers are on one thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::lease::Lease;
@@ -11,6 +11,10 @@ use crate::clock::Clock;
 
 /// How long a closed connection's unread bytes are thrown away, so that a reset doesn't overtake the answer (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
+
+/// How many bytes an HTTP/2 connection reads before the others of its worker have their turn. Thousands of tiny frames fit in,
+/// and the library handles all it can read without a pause.
+const TURN_BYTES: usize = 16 * 1024;
 
 /// How long a connection may stay in one state.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,8 @@ pub struct Pulse {
     blocked_since: AtomicU64,
     lingers_since: AtomicU64,
     look: AtomicBool,
+    /// How many bytes are left of this turn.
+    turn: AtomicUsize,
     _lease: Option<Lease>,
 }
 
@@ -57,6 +63,7 @@ impl Pulse {
             blocked_since: AtomicU64::new(0),
             lingers_since: AtomicU64::new(0),
             look: AtomicBool::new(true),
+            turn: AtomicUsize::new(TURN_BYTES),
             _lease: lease,
         }
     }
@@ -92,6 +99,20 @@ impl Pulse {
 
     pub fn lingers(&self) {
         self.begin(&self.lingers_since);
+    }
+
+    /// Begins a turn: the connection is about to be driven.
+    pub fn begin_turn(&self) {
+        self.turn.store(TURN_BYTES, Relaxed);
+    }
+
+    /// Takes bytes that were read off this turn.
+    pub fn take_from_turn(&self, bytes: usize) {
+        self.turn.store(self.turn.load(Relaxed).saturating_sub(bytes), Relaxed);
+    }
+
+    pub fn turn_is_over(&self) -> bool {
+        self.turn.load(Relaxed) == 0
     }
 
     /// Whether something happened that may bring a deadline nearer than the timer is set for; asks only once.

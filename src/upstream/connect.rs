@@ -15,6 +15,9 @@ use tokio_rustls::TlsConnector;
 
 use super::{Address, RequestBody, Scheme};
 
+/// How much of a response is held while its client reads nothing, and the longest response head.
+const BUFFER: usize = 32 * 1024;
+
 /// Returns the way to send requests over a new connection, or why there is none within `patience`.
 pub(super) async fn connect(
     address: &Address,
@@ -42,7 +45,8 @@ async fn speak<S>(stream: S) -> io::Result<SendRequest<RequestBody>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    let handshake = http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream));
+    let (sender, connection) = handshake.await.map_err(io::Error::other)?;
     // Its errors reach whoever waits for a response on it; an idle one may simply end.
     tokio::task::spawn_local(async move {
         let _ = connection.with_upgrades().await;
