@@ -82,7 +82,8 @@ impl Explanation {
         }
         let chosen = self.tell_routes(settings, &rules, method, target);
         let Some(place) = chosen else {
-            self.say("answer", "404 not_found");
+            let is_ambiguous = rules.routes.is_ambiguous(target.host(), target.path(), method);
+            self.say("answer", if is_ambiguous { "400 invalid_target" } else { "404 not_found" });
             return;
         };
         let route = &rules.routes.routes()[place];

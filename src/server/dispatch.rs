@@ -26,7 +26,7 @@ use crate::live::Reader;
 use crate::telemetry::access::Format;
 use crate::telemetry::metrics::{AccessKind, Metrics, Traffic};
 use crate::telemetry::sink::LineBuffer;
-use crate::upstream::ResponseBody;
+use crate::upstream::{ResponseBody, UpstreamError};
 
 /// The longest body that one of our own endpoints reads.
 const OWN_BODY_MAX: usize = 64 * 1024;
@@ -182,7 +182,10 @@ impl Dispatch {
     }
 
     fn note(&self, refusal: &Refusal, visit: &Visit) {
-        if let Refusal::Upstream(error) = refusal {
+        // A body that breaks off is its client's doing.
+        if let Refusal::Upstream(error) = refusal
+            && !matches!(error, UpstreamError::ClientBody(_))
+        {
             self.metrics.upstream_failed(refusal.code());
             let upstream = visit.trace.upstream.as_ref().map_or("", |upstream| &upstream.name);
             let request_id = visit.request_id.to_str().unwrap_or_default();
