@@ -29,7 +29,8 @@ async fn requests_in_flight_finish_and_the_exit_code_is_0() {
 
 #[tokio::test]
 async fn http1_is_told_to_close_and_idle_connections_are_closed() {
-    let (mut gateway, upstream) = serve("").await;
+    // One worker: when it has closed the idle connection, the busy one knows of the end as well.
+    let (mut gateway, upstream) = serve("[server]\nworkers = 1").await;
     let (mut idle, mut busy) = (Raw::tls(&gateway).await, Raw::tls(&gateway).await);
     assert_eq!(idle.ask("GET / HTTP/1.1\nHost: gateway.test\n\n").await.header("connection"), None);
     busy.send(b"GET /slow HTTP/1.1\r\nHost: gateway.test\r\n\r\n").await;
