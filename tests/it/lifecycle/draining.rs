@@ -62,7 +62,8 @@ async fn http2_is_told_to_go_away_and_its_last_stream_finishes() {
     upstream.release();
     assert_eq!(soon("the answer", answer).await.unwrap().status(), StatusCode::OK);
     drop(sender);
-    soon("the end of the connection", connection).await.unwrap().unwrap();
+    // Ends well or badly: what the client says in reply to the GOAWAY may meet a connection that is closed already.
+    let _ = soon("the end of the connection", connection).await.unwrap();
     assert_eq!(gateway.ended().await.code(), Some(0));
 }
 
