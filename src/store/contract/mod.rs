@@ -2,6 +2,7 @@
 //! against a backend. A new backend implements [`Home`] and adds one line to the end of this file.
 
 mod accounts;
+mod api_keys;
 mod feed;
 mod fixtures;
 mod keys;
@@ -28,11 +29,13 @@ pub trait Home: Send + Sync {
 macro_rules! run_contract {
     ($backend:ident, $home:expr) => {
         run_contract! { $backend, $home;
-            accounts::a_user_is_found_by_id_email_and_username,
+            accounts::a_user_is_found_by_each_of_their_names,
             accounts::a_field_that_is_not_mentioned_stays_and_an_empty_one_is_cleared,
             accounts::a_new_address_is_an_unverified_one,
             accounts::the_email_of_another_account_is_refused,
             accounts::the_username_of_another_account_is_refused,
+            accounts::the_external_id_of_another_account_is_refused,
+            accounts::a_profile_changes_field_by_field,
             accounts::two_accounts_without_a_name_may_stand_side_by_side,
             accounts::a_refused_update_changes_nothing,
             accounts::a_user_whose_first_session_fails_is_not_made,
@@ -59,6 +62,14 @@ macro_rules! run_contract {
             refresh::another_users_token_has_no_effect,
             refresh::a_session_that_ended_stays_ended,
             refresh::the_last_access_expiry_never_falls,
+            api_keys::a_key_is_found_by_its_digest_with_its_user,
+            api_keys::keys_are_listed_newest_first,
+            api_keys::a_deleted_key_is_gone_and_told_of_like_a_session,
+            api_keys::a_key_is_deleted_for_its_own_user_alone,
+            api_keys::who_is_not_active_gets_no_key,
+            api_keys::no_user_has_more_keys_than_they_may,
+            api_keys::a_last_use_never_falls,
+            api_keys::a_deleted_users_keys_are_gone,
             keys::a_key_is_made_once_per_algorithm,
             keys::a_rotated_key_signs_and_the_old_one_is_retired,
             keys::a_retired_key_is_pruned_when_its_time_has_come,

@@ -2,8 +2,10 @@
 
 use super::Home;
 use super::fixtures::*;
-use crate::identity::SessionId;
-use crate::store::{Batch, Counts, NewUser, PasswordChange, SharedStore, StoreError, User, UserChange, UserKey};
+use crate::identity::{Scope, SessionId};
+use crate::store::{
+    ApiKey, Batch, Counts, NewApiKey, NewUser, PasswordChange, SharedStore, StoreError, User, UserChange, UserKey,
+};
 use crate::token::key::KeyRecord;
 
 /// Returns a store with some of everything, and what it holds.
@@ -11,7 +13,10 @@ async fn furnished(home: &dyn Home) -> (SharedStore, Batch) {
     let store = home.open().await;
     let (ada, bob) = (user(&store, "Ada").await, user(&store, "bob").await);
     store
-        .insert_user(NewUser { email: None, username: None, password_hash: None, ..new_user("x") }, None)
+        .insert_user(
+            NewUser { email: None, username: None, password_hash: None, external_id: None, ..new_user("x") },
+            None,
+        )
         .await
         .unwrap();
     let rotated = session(&store, &ada.id, "first").await;
@@ -19,13 +24,19 @@ async fn furnished(home: &dyn Home) -> (SharedStore, Batch) {
     let ended = session(&store, &ada.id, "second").await;
     store.end_session(ended, at(6)).await.unwrap();
     session(&store, &bob.id, "third").await;
+    let scopes = Scope::parse("docs:write").into_iter().collect();
+    let (id, name, created_at) = (SessionId::random(), "ci".to_owned(), at(3));
+    let key_of_ada = ApiKey { id, user_id: ada.id, name, scopes, created_at, expires_at: None, last_used_at: None };
+    store.insert_api_key(NewApiKey { key: key_of_ada, hash: [7; 32], most: 3 }).await.unwrap();
+    store.touch_api_keys(vec![(id, at(4))]).await.unwrap();
     let disable = UserChange { is_active: Some(false), ..UserChange::default() };
     store.update_user(&bob.id, disable, at(7)).await.unwrap();
     store.ensure_key(key("old", START)).await.unwrap();
     let sealed = KeyRecord { sealed: true, signs_from: at(60), ..key("new", START) };
     store.rotate_key(sealed, None).await.unwrap();
     let held = contents(&store).await;
-    assert_eq!((held.users.len(), held.sessions.len(), held.keys.len(), held.changes.len()), (3, 1, 2, 5));
+    assert_eq!((held.users.len(), held.sessions.len(), held.api_keys.len()), (3, 1, 1));
+    assert_eq!((held.keys.len(), held.changes.len()), (2, 5));
     (store, held)
 }
 
@@ -35,6 +46,7 @@ async fn contents(store: &SharedStore) -> Batch {
     Batch {
         users: store.list_users(None, 100).await.unwrap(),
         sessions: store.sessions_after(None, 100).await.unwrap(),
+        api_keys: store.api_keys_after(None, 100).await.unwrap(),
         keys,
         changes: store.changes_after(0).await.unwrap(),
     }
@@ -53,7 +65,7 @@ pub(super) async fn what_was_imported_reads_as_it_did_in_the_other_store(home: &
     assert_eq!(target.count().await, Ok(Counts::default()));
     target.import(held.clone()).await.unwrap();
     assert_eq!(shown(&contents(&target).await), shown(&held));
-    let counts = Counts { users: 3, sessions: 1, keys: 2, changes: 5 };
+    let counts = Counts { users: 3, sessions: 1, api_keys: 1, keys: 2, changes: 5 };
     assert_eq!((target.count().await, store.count().await), (Ok(counts), Ok(counts)));
 }
 

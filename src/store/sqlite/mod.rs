@@ -2,6 +2,7 @@
 //! This file opens it and hands each intent of [`Store`] to the thread that carries it out; the intents themselves
 //! are plain functions over a connection, one file per table. Another process may have the same file open.
 
+mod api_keys;
 mod changes;
 mod failure;
 mod keys;
@@ -21,8 +22,8 @@ use async_trait::async_trait;
 pub use schema::OpenError;
 
 use super::{
-    Batch, Change, Counts, NewSession, NewUser, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, User,
-    UserChange, UserKey,
+    ApiKey, Batch, Change, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, RefreshRequest, Result,
+    Rotation, Session, Store, User, UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -113,6 +114,28 @@ impl Store for SqliteStore {
         self.writer.run(move |database| sessions::end_all(database, &user, keep, now)).await
     }
 
+    async fn insert_api_key(&self, new: NewApiKey) -> Result<()> {
+        self.writer.run(move |database| api_keys::insert(database, &new)).await
+    }
+
+    async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, User)>> {
+        self.readers.run(move |database| api_keys::find(database, hash)).await
+    }
+
+    async fn list_api_keys(&self, user: Option<&UserId>) -> Result<Vec<ApiKey>> {
+        let user = user.cloned();
+        self.readers.run(move |database| api_keys::list(database, user.as_ref())).await
+    }
+
+    async fn delete_api_key(&self, user: &UserId, id: SessionId, end: KeyEnd) -> Result<bool> {
+        let user = user.clone();
+        self.writer.run(move |database| api_keys::delete(database, &user, id, end)).await
+    }
+
+    async fn touch_api_keys(&self, used: Vec<(SessionId, Timestamp)>) -> Result<()> {
+        self.writer.run(move |database| api_keys::touch(database, &used)).await
+    }
+
     async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>> {
         self.writer.run(move |database| keys::ensure(database, &key)).await
     }
@@ -150,6 +173,10 @@ impl Store for SqliteStore {
 
     async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
         self.readers.run(move |database| sessions::after(database, after, limit)).await
+    }
+
+    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
+        self.readers.run(move |database| api_keys::after(database, after, limit)).await
     }
 
     async fn count(&self) -> Result<Counts> {

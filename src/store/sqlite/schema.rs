@@ -15,7 +15,8 @@ use crate::store::StoreError;
 /// What is run to come from version n to n + 1, each in one transaction. Never edit one that has been released.
 const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
-    include_str!("schema_key_publication.sql"), //
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"), //
 ];
 
 /// "VSTB" in ASCII, the file's `application_id`.

@@ -2,19 +2,20 @@
 
 use rusqlite::Connection;
 
-use super::{changes, keys, sessions, users};
+use super::{api_keys, changes, keys, sessions, users};
 use crate::store::{Batch, Counts, Result};
 
 pub(super) fn count(database: &Connection) -> Result<Counts> {
-    // One statement, so that all four are of one moment.
+    // One statement, so that all are of one moment.
     let counts = database
         .prepare_cached(
-            "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM sessions), (SELECT count(*) FROM keys),
-                    (SELECT count(*) FROM changes)",
+            "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM sessions), (SELECT count(*) FROM api_keys),
+                    (SELECT count(*) FROM keys), (SELECT count(*) FROM changes)",
         )?
         .query_row([], |row| {
             let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.unsigned_abs());
-            Ok(Counts { users: number(0)?, sessions: number(1)?, keys: number(2)?, changes: number(3)? })
+            let (users, sessions, api_keys) = (number(0)?, number(1)?, number(2)?);
+            Ok(Counts { users, sessions, api_keys, keys: number(3)?, changes: number(4)? })
         })?;
     Ok(counts)
 }
@@ -25,6 +26,9 @@ pub(super) fn import(database: &Connection, batch: Batch) -> Result<()> {
     }
     for session in &batch.sessions {
         sessions::import(database, session)?;
+    }
+    for (key, hash) in &batch.api_keys {
+        api_keys::import(database, key, hash)?;
     }
     for key in &batch.keys {
         keys::import(database, key)?;
