@@ -31,6 +31,8 @@ pub enum AccountError {
     /// The token is none of ours, has expired or was spent, or its session or user is gone.
     #[error("the token is not valid")]
     InvalidToken,
+    #[error("the account has as many keys as one may have")]
+    TooManyKeys,
     #[error("there is no such session")]
     SessionNotFound,
     #[error("too many attempts")]
@@ -65,7 +67,9 @@ impl From<StoreError> for AccountError {
             // Use cases look users up by the token that a caller showed; where another reading fits, they map it themselves.
             StoreError::NotFound => Self::InvalidToken,
             StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            StoreError::Damaged(_) => Self::Damaged(error.to_string()),
+            StoreError::TooManyKeys => Self::TooManyKeys,
+            // Only an import gives such ids.
+            StoreError::ExternalIdTaken | StoreError::Damaged(_) => Self::Damaged(error.to_string()),
         }
     }
 }

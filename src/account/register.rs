@@ -10,7 +10,7 @@ use crate::identity::UserId;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
 use crate::secret::Secret;
-use crate::store::NewUser;
+use crate::store::{NewUser, ProfileFields};
 use crate::telemetry::audit::Event;
 
 /// What a stranger typed.
@@ -58,6 +58,8 @@ impl Registering {
             last_name: faults.text(Field::LastName, self.typed(Field::LastName)),
             full_name: faults.text(Field::FullName, self.typed(Field::FullName)),
             phone: faults.text(Field::Phone, self.typed(Field::Phone)),
+            profile: ProfileFields::new(),
+            external_id: None,
             roles: Vec::new(),
             is_active: true,
             password_hash: None,

@@ -121,6 +121,7 @@ fn oauth_code(refusal: &Refusal) -> (Option<StatusCode>, &'static str, Challenge
             | AccountError::RegistrationClosed
             | AccountError::EmailTaken
             | AccountError::UsernameTaken
+            | AccountError::TooManyKeys
             | AccountError::SessionNotFound,
         )
         | Refusal::NotFound
@@ -183,6 +184,7 @@ fn judge_account(error: AccountError) -> Verdict {
         AccountError::RegistrationClosed => Verdict::new(StatusCode::FORBIDDEN, "registration_closed", detail),
         AccountError::EmailTaken => Verdict::new(StatusCode::CONFLICT, "email_taken", detail),
         AccountError::UsernameTaken => Verdict::new(StatusCode::CONFLICT, "username_taken", detail),
+        AccountError::TooManyKeys => Verdict::new(StatusCode::CONFLICT, "too_many_keys", detail),
         AccountError::InvalidCredentials => {
             Verdict::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail).challenge("Bearer")
         }

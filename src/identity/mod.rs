@@ -41,6 +41,21 @@ impl fmt::Display for UserId {
     }
 }
 
+/// The id that another system knew a user by, of the same characters as a [`UserId`] and never taken for one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExternalId(Arc<str>);
+
+impl ExternalId {
+    /// Returns the id that `text` spells, or `None` if it can't be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        UserId::parse(text).map(|UserId(text)| Self(text))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A session's id, the `sid` of every token that belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Uuid);

@@ -8,7 +8,7 @@ use crate::identity::{Role, UserId};
 use crate::password::hash::Hasher;
 use crate::password::rules::Rules;
 use crate::secret::Secret;
-use crate::store::{NewUser, PasswordChange, User, UserChange};
+use crate::store::{NewUser, PasswordChange, ProfileFields, User, UserChange};
 use crate::telemetry::audit::Event;
 
 /// What is typed of a person: `None` leaves a field as it is, an empty text clears it.
@@ -57,6 +57,8 @@ impl Admin {
             last_name: change.last_name.flatten(),
             full_name: change.full_name.flatten(),
             phone: change.phone.flatten(),
+            profile: ProfileFields::new(),
+            external_id: None,
             roles: change.roles.unwrap_or_default(),
             is_active: true,
             password_hash: None,
@@ -153,7 +155,7 @@ impl Profile {
             full_name: parsed(self.full_name.as_deref(), |typed| text("full name", typed))?,
             phone: parsed(self.phone.as_deref(), |typed| text("phone", typed))?,
             roles: self.roles.as_deref().map(parse_roles).transpose()?,
-            is_active: None,
+            ..UserChange::default()
         })
     }
 }
