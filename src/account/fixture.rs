@@ -120,6 +120,7 @@ fn settings() -> AccountSettings {
     AccountSettings {
         registration: Registration::Open,
         required_fields: vec![Field::Email],
+        user_fields: BTreeMap::new(),
         access_ttl: 15 * MINUTE,
         refresh: RefreshPolicy {
             ttl: 7 * 24 * 60 * MINUTE,

@@ -22,6 +22,7 @@ pub struct Registering {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    pub profile: ProfileFields,
     pub password: Option<Secret<String>>,
 }
 
@@ -58,7 +59,7 @@ impl Registering {
             last_name: faults.text(Field::LastName, self.typed(Field::LastName)),
             full_name: faults.text(Field::FullName, self.typed(Field::FullName)),
             phone: faults.text(Field::Phone, self.typed(Field::Phone)),
-            profile: ProfileFields::new(),
+            profile: faults.new_profile(&self.profile, &settings.user_fields),
             external_id: None,
             roles: Vec::new(),
             is_active: true,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::identity::profile::UserFields;
 use crate::identity::{Role, Scope};
 use crate::limit::bucket::Rate;
 use crate::password::rules::Rules;
@@ -13,6 +14,8 @@ pub struct AccountSettings {
     pub registration: Registration,
     /// What a user must have beside a password; an account always has an e-mail address or a user name.
     pub required_fields: Vec<Field>,
+    /// What else a user may have.
+    pub user_fields: UserFields,
     pub access_ttl: Duration,
     pub refresh: RefreshPolicy,
     pub passwords: Rules,

@@ -175,7 +175,7 @@ fn judge_account(error: AccountError) -> Verdict {
                 _ => "validation_failed",
             };
             let errors = faults.into_iter().map(|fault| FieldError {
-                field: fault.field.to_owned(),
+                field: fault.field.into_owned(),
                 code: fault.code,
                 message: fault.message,
             });
@@ -238,7 +238,11 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(one.body()).unwrap();
         assert_eq!((one.status().as_u16(), &body["code"]), (422, &json!("required")));
         assert_eq!(body["errors"][0]["field"], "password");
-        let fault = |field| crate::account::Fault { field, code: "required", message: String::new() };
+        let fault = |field: &'static str| crate::account::Fault {
+            field: field.into(),
+            code: "required",
+            message: String::new(),
+        };
         let two = Refusal::from(AccountError::Invalid(vec![fault("a"), fault("b")])).into_response();
         let body: serde_json::Value = serde_json::from_slice(two.body()).unwrap();
         assert_eq!(body["code"], "validation_failed");

@@ -19,6 +19,7 @@ impl Api {
             last_name: fields.text("last_name"),
             full_name: fields.text("full_name"),
             phone: fields.text("phone"),
+            profile: fields.object("profile"),
             password: fields.secret("password"),
         };
         fields.finish(&self.settings.ignored_fields)?;

@@ -11,6 +11,7 @@ use http::{HeaderName, Method};
 use ipnet::IpNet;
 
 pub use super::text::{Origin, Scheme};
+use crate::identity::profile::UserFields;
 use crate::identity::{Role, Scope};
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
@@ -93,6 +94,7 @@ pub struct Auth {
     pub registration: Registration,
     pub required_fields: Vec<UserField>,
     pub ignored_fields: Vec<String>,
+    pub user_fields: UserFields,
     /// `auth.issuer`, else `server.public_url`, else `vestibule`.
     pub issuer: String,
     pub audience: Vec<String>,
