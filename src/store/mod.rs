@@ -13,8 +13,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use records::{
-    ApiKey, Change, ChangeKind, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, ProfileFields, RefreshRequest,
-    Rotation, Session, User, UserChange, UserKey,
+    ApiKey, Batch, Change, ChangeKind, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, ProfileFields,
+    RefreshRequest, Rotation, Session, User, UserChange, UserKey,
 };
 
 use crate::clock::Timestamp;
@@ -106,8 +106,12 @@ pub trait Store: Send + Sync + 'static {
     /// Inserts `key` if the store has no unretired key of its algorithm; returns all keys, newest first. Racers end with one key set.
     async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>>;
 
-    /// Makes `key` the signing key and retires those of its algorithm that were.
-    async fn rotate_key(&self, key: KeyRecord, now: Timestamp) -> Result<()>;
+    /// Inserts `key` and lets those of its algorithm that would sign then retire at `key.signs_from`. With `replaces`, nothing
+    /// happens unless that is the newest key of the algorithm that nothing retires; racers make one key. Returns whether it did.
+    async fn rotate_key(&self, key: KeyRecord, replaces: Option<&str>) -> Result<bool>;
+
+    /// Puts the encrypted form of keys in the place of the plain one; what is no longer plain stays as it is.
+    async fn seal_keys(&self, sealed: Vec<KeyRecord>) -> Result<()>;
 
     /// Returns all keys, newest first.
     async fn list_keys(&self) -> Result<Vec<KeyRecord>>;
@@ -120,6 +124,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes expired sessions, and changes and retired keys that no live token can need any more (older than `keep_after`).
     async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()>;
+
+    /// Returns up to `limit` sessions in the order of their ids, expired ones too, beginning after `after`.
+    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>>;
+
+    /// Returns up to `limit` keys of users with their digests in the order of their ids, beginning after `after`.
+    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>>;
+
+    /// Returns how much there is of everything.
+    async fn count(&self) -> Result<Counts>;
+
+    /// Takes over what another store holds, all of it or nothing, in place of what is here under the same ids: doing it again
+    /// changes nothing. Leaves no line in the feed but those it is given; for a store that nobody serves from.
+    async fn import(&self, batch: Batch) -> Result<()>;
 
     /// Succeeds if the store could serve a write now.
     async fn ping(&self) -> Result<()>;

@@ -29,7 +29,9 @@ pub struct KeyRecord {
     pub private: Secret<Vec<u8>>,
     pub sealed: bool,
     pub created_at: Timestamp,
-    /// When it stopped signing; it verifies until the last token it signed has expired.
+    /// From when on it signs. Until then it is only published, so that whoever verifies knows it before it meets its tokens.
+    pub signs_from: Timestamp,
+    /// When it stops signing, which may lie ahead; it verifies until the last token it signed has expired.
     pub retired_at: Option<Timestamp>,
 }
 
@@ -79,7 +81,8 @@ impl Key {
             None => pkcs8.to_vec(),
         };
         let private = Secret::new(private);
-        Ok(KeyRecord { kid, algorithm, private, sealed: sealing.is_some(), created_at: now, retired_at: None })
+        let sealed = sealing.is_some();
+        Ok(KeyRecord { kid, algorithm, private, sealed, created_at: now, signs_from: now, retired_at: None })
     }
 
     pub fn open(record: &KeyRecord, sealing: Option<&Secret<Vec<u8>>>) -> Result<Self, KeyError> {

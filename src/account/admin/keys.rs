@@ -25,7 +25,7 @@ impl Admin {
         }
         let key = Key::generate(algorithm, sealing, now)?;
         let kid = key.kid.clone();
-        self.store.rotate_key(key, now).await?;
+        self.store.rotate_key(key, None).await?;
         self.record(Event::KeyRotated, None, None, now);
         Ok(kid)
     }

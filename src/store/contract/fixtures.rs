@@ -118,6 +118,7 @@ pub(super) fn key(kid: &str, created_at: Timestamp) -> KeyRecord {
         private: Secret::new(vec![0, 1, 2, 255]),
         sealed: false,
         created_at,
+        signs_from: created_at,
         retired_at: None,
     }
 }

@@ -11,6 +11,7 @@ mod passwords;
 mod races;
 mod refresh;
 mod sessions;
+mod transfer;
 
 use async_trait::async_trait;
 
@@ -73,6 +74,16 @@ macro_rules! run_contract {
             keys::a_rotated_key_signs_and_the_old_one_is_retired,
             keys::a_retired_key_is_pruned_when_its_time_has_come,
             keys::a_known_key_can_come_back_into_use,
+            keys::a_key_that_waits_for_its_turn_leaves_the_old_one_signing_until_then,
+            keys::a_rotation_that_comes_second_makes_no_key,
+            keys::a_plain_key_is_sealed_once_and_keeps_its_place,
+            transfer::what_was_imported_reads_as_it_did_in_the_other_store,
+            transfer::importing_again_changes_nothing,
+            transfer::what_is_here_under_the_same_id_is_replaced,
+            transfer::a_batch_that_fails_leaves_nothing,
+            transfer::numbers_of_changes_go_on_from_the_imported_ones,
+            transfer::an_imported_name_is_taken_and_opens_its_account,
+            transfer::sessions_come_in_pages_by_id,
             feed::each_change_has_its_line_in_order,
             feed::what_fails_leaves_no_line,
             feed::an_end_is_remembered_until_its_last_access_token_is_dead,
@@ -82,6 +93,7 @@ macro_rules! run_contract {
             races::one_email_goes_to_one_of_sixteen,
             races::sixteen_refreshes_agree_on_one_successor,
             races::sixteen_starts_make_one_key,
+            races::sixteen_rotations_of_one_key_make_one_key,
             races::a_refresh_never_survives_a_disabled_user,
             lasting::closing_and_opening_keeps_everything,
             lasting::dropping_without_closing_keeps_what_was_acknowledged,

@@ -19,6 +19,27 @@ pub(super) fn insert(database: &Connection, new: &NewApiKey) -> Result<()> {
     if usize::try_from(count).is_ok_and(|count| count >= *most) {
         return Err(StoreError::TooManyKeys);
     }
+    write(database, key, hash)
+}
+
+/// Puts a key of another store in the place of what is here under its id.
+pub(super) fn import(database: &Connection, key: &ApiKey, hash: &[u8; 32]) -> Result<()> {
+    database.prepare_cached("DELETE FROM api_keys WHERE id = ?1")?.execute([key.id])?;
+    write(database, key, hash)
+}
+
+pub(super) fn after(database: &Connection, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
+    // No id is empty, so the empty text comes before all of them.
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    database
+        .prepare_cached("SELECT * FROM api_keys WHERE id > ?1 ORDER BY id LIMIT ?2")?
+        .query_and_then(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+            Ok((read(row)?, row.get("hash")?))
+        })?
+        .collect()
+}
+
+fn write(database: &Connection, key: &ApiKey, hash: &[u8; 32]) -> Result<()> {
     database
         .prepare_cached(
             "INSERT INTO api_keys (id, user_id, hash, name, scopes, created_at, expires_at, last_used_at)

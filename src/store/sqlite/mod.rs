@@ -10,6 +10,7 @@ mod queue;
 mod reader;
 mod schema;
 mod sessions;
+mod transfer;
 mod users;
 mod values;
 mod writer;
@@ -21,8 +22,8 @@ use async_trait::async_trait;
 pub use schema::OpenError;
 
 use super::{
-    ApiKey, Change, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, RefreshRequest, Result, Rotation, Session,
-    Store, User, UserChange, UserKey,
+    ApiKey, Batch, Change, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, RefreshRequest, Result,
+    Rotation, Session, Store, User, UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -139,8 +140,13 @@ impl Store for SqliteStore {
         self.writer.run(move |database| keys::ensure(database, &key)).await
     }
 
-    async fn rotate_key(&self, key: KeyRecord, now: Timestamp) -> Result<()> {
-        self.writer.run(move |database| keys::rotate(database, &key, now)).await
+    async fn rotate_key(&self, key: KeyRecord, replaces: Option<&str>) -> Result<bool> {
+        let replaces = replaces.map(str::to_owned);
+        self.writer.run(move |database| keys::rotate(database, &key, replaces.as_deref())).await
+    }
+
+    async fn seal_keys(&self, sealed: Vec<KeyRecord>) -> Result<()> {
+        self.writer.run(move |database| sealed.iter().try_for_each(|key| keys::seal(database, key))).await
     }
 
     async fn list_keys(&self) -> Result<Vec<KeyRecord>> {
@@ -163,6 +169,22 @@ impl Store for SqliteStore {
                 changes::prune(database, now, keep_after)
             })
             .await
+    }
+
+    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
+        self.readers.run(move |database| sessions::after(database, after, limit)).await
+    }
+
+    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
+        self.readers.run(move |database| api_keys::after(database, after, limit)).await
+    }
+
+    async fn count(&self) -> Result<Counts> {
+        self.readers.run(transfer::count).await
+    }
+
+    async fn import(&self, batch: Batch) -> Result<()> {
+        self.writer.run(move |database| transfer::import(database, batch)).await
     }
 
     async fn ping(&self) -> Result<()> {

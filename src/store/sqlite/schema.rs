@@ -13,7 +13,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::store::StoreError;
 
 /// What is run to come from version n to n + 1, each in one transaction. Never edit one that has been released.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"), //
+];
 
 /// "VSTB" in ASCII, the file's `application_id`.
 const APPLICATION: i64 = 0x5653_5442;

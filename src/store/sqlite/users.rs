@@ -49,6 +49,20 @@ pub(super) fn insert(database: &Connection, new: &NewUser, session: Option<&NewS
     Ok(stored.user)
 }
 
+/// Puts a user of another store in the place of who is here under that id.
+pub(super) fn import(database: &Connection, user: User) -> Result<()> {
+    let no_name = |what| StoreError::Damaged(format!("user {} has {what} by which nobody could sign in", user.id));
+    let email = user.email.as_deref().map(|email| Email::parse(email).map_err(|_| no_name("an e-mail address")));
+    let username = user.username.as_deref().map(|name| Username::parse(name).map_err(|_| no_name("a user name")));
+    let stored = Stored {
+        email_key: email.transpose()?.map(|email| email.key().to_owned()),
+        username_key: username.transpose()?.map(|username| username.key().to_owned()),
+        user,
+    };
+    let sql = if by_id(database, &stored.user.id)?.is_some() { UPDATE } else { INSERT };
+    write(database, sql, &stored)
+}
+
 pub(super) fn by_id(database: &Connection, id: &UserId) -> Result<Option<User>> {
     Ok(stored(database, id)?.map(|stored| stored.user))
 }
