@@ -34,6 +34,8 @@ pub enum AccountError {
     InvalidToken,
     #[error("the account has as many keys as one may have")]
     TooManyKeys,
+    #[error("a scope is asked for that is not granted")]
+    InvalidScope,
     #[error("there is no such session")]
     SessionNotFound,
     #[error("too many attempts")]

@@ -86,7 +86,7 @@ pub(crate) fn registering(email: &str) -> Registering {
 }
 
 pub(crate) fn login(name: &str, password: &str) -> Login {
-    Login { email: None, username: Some(name.into()), password: Some(Secret::new(password.into())) }
+    Login { email: None, username: Some(name.into()), password: Some(Secret::new(password.into())), scopes: None }
 }
 
 pub(crate) fn context(ip: &str) -> Context {

@@ -1,7 +1,7 @@
 //! Making an account. Nobody gives themselves a role, and a taken name costs as much as a free one.
 
 use super::error::AccountError;
-use super::grant::Grant;
+use super::grant::{Grant, Reach};
 use super::settings::{AccountSettings, Field, Registration};
 use super::validate::{Faults, filled};
 use super::{Accounts, Context, Subject};
@@ -106,6 +106,6 @@ impl Accounts {
         let subject = Subject { session: Some(session.id), ..Subject::user(&user.id) };
         self.record(Event::UserRegistered, &subject, context);
         let refresh_token = self.refresh_token(&user.id, session.id, &beginning.jti, &session.refresh);
-        Ok(self.grant(&user, session.id, refresh_token, now))
+        Ok(self.grant(&user, Reach::of(session.id, None), refresh_token, now))
     }
 }

@@ -115,6 +115,7 @@ fn oauth_code(refusal: &Refusal) -> (Option<StatusCode>, &'static str, Challenge
             (None, "temporarily_unavailable", Challenge::Keep)
         }
         Refusal::Account(AccountError::Damaged(_)) => (None, "server_error", Challenge::Keep),
+        Refusal::Account(AccountError::InvalidScope) => (BAD_REQUEST, "invalid_scope", Challenge::Drop),
         Refusal::NoCredential | Refusal::BadCredential => (None, "invalid_token", Challenge::Keep),
         Refusal::Account(
             AccountError::Invalid(_)
@@ -184,6 +185,7 @@ fn judge_account(error: AccountError) -> Verdict {
         AccountError::RegistrationClosed => Verdict::new(StatusCode::FORBIDDEN, "registration_closed", detail),
         AccountError::EmailTaken => Verdict::new(StatusCode::CONFLICT, "email_taken", detail),
         AccountError::UsernameTaken => Verdict::new(StatusCode::CONFLICT, "username_taken", detail),
+        AccountError::InvalidScope => Verdict::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_scope", detail),
         AccountError::TooManyKeys => Verdict::new(StatusCode::CONFLICT, "too_many_keys", detail),
         AccountError::InvalidCredentials => {
             Verdict::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail).challenge("Bearer")

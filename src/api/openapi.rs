@@ -140,7 +140,7 @@ fn schemas(access_token_name: &str) -> Value {
         "ProfileChange": with_profile(nullable(&OWN)),
         "TokenRequest": open(&json!({
             "grant_type": {"enum": ["password", "refresh_token"]},
-            "username": text(), "password": text(), "refresh_token": text(),
+            "username": text(), "password": text(), "refresh_token": text(), "scope": text(),
         })),
         "GivenToken": open(&json!({"token": text(), "token_type_hint": text()})),
         "Grant": open(&json!({

@@ -33,6 +33,7 @@ impl Api {
             email: fields.text("email"),
             username: fields.text("username"),
             password: fields.secret("password"),
+            scopes: None,
         };
         fields.finish(&self.settings.ignored_fields)?;
         let grant = self.accounts.login(login, &call.context).await?;

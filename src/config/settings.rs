@@ -12,11 +12,10 @@ use ipnet::IpNet;
 
 pub use super::text::{Origin, Scheme};
 use crate::identity::profile::UserFields;
-use crate::identity::{Role, Scope};
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
 use crate::password::rules::Rules;
-use crate::policy::Access;
+use crate::policy::{Access, RoleScopes};
 use crate::route::pattern::{HostPattern, PathPrefix};
 use crate::route::table;
 use crate::secret::{self, Secret};
@@ -112,7 +111,7 @@ pub struct Auth {
     pub access_token_name: String,
     /// Where endpoints answer as well, besides their place below `prefix`.
     pub paths: BTreeMap<Endpoint, PathPrefix>,
-    pub role_scopes: BTreeMap<Role, Vec<Scope>>,
+    pub role_scopes: RoleScopes,
     /// In the order of the file; no two have one name, and none has ours.
     pub trusted_issuers: Vec<TrustedIssuer>,
 }
