@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod error;
 pub mod feed;
+mod fields;
 pub mod grant;
 pub mod hashers;
 mod limits;

@@ -209,6 +209,7 @@ pub(super) fn account_settings(settings: &Settings) -> AccountSettings {
             config::Registration::Closed => Registration::Closed,
         },
         required_fields: auth.required_fields.iter().map(|field| account_field(*field)).collect(),
+        user_fields: auth.user_fields.clone(),
         access_ttl: auth.access_ttl,
         refresh: RefreshPolicy {
             ttl: auth.refresh_ttl,

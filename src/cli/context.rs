@@ -19,6 +19,7 @@ use crate::config::settings::Store as StoreSettings;
 use crate::config::{self, Environment, Settings};
 use crate::identity::{Role, Scope};
 use crate::password::hash::Hasher;
+use crate::policy::granted_scopes;
 use crate::store::SharedStore;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::audit::Audit;
@@ -46,11 +47,7 @@ impl Context {
 
     /// Returns the scopes that `roles` grant together, each once, in order.
     pub fn scopes_of(&self, roles: &[Role]) -> Vec<Scope> {
-        let granted = roles.iter().filter_map(|role| self.settings.auth.role_scopes.get(role)).flatten();
-        let mut scopes: Vec<Scope> = granted.cloned().collect();
-        scopes.sort();
-        scopes.dedup();
-        scopes
+        granted_scopes(&self.settings.auth.role_scopes, roles)
     }
 
     /// Returns what the gateway signs tokens with and holds them against.

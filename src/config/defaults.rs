@@ -60,6 +60,7 @@ impl Default for Auth {
             registration: Registration::Open,
             required_fields: vec![UserField::Email],
             ignored_fields: Vec::new(),
+            user_fields: BTreeMap::new(),
             issuer: ISSUER.to_owned(),
             audience: Vec::new(),
             algorithm: Algorithm::EdDsa,

@@ -2,6 +2,7 @@
 //! Leaf room: it decides nothing about access and knows no request.
 
 pub mod email;
+pub mod profile;
 pub mod text;
 pub mod username;
 

@@ -109,6 +109,8 @@ pub struct Session {
     pub refresh: RefreshState,
     /// The `exp` of its newest access token: until then its end must be remembered.
     pub access_expires_at: Timestamp,
+    /// What its tokens are limited to, of what the user's roles grant; `None`: nothing.
+    pub scopes: Option<Vec<Scope>>,
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +121,7 @@ pub struct NewSession {
     pub origin: Origin,
     pub refresh: RefreshState,
     pub access_expires_at: Timestamp,
+    pub scopes: Option<Vec<Scope>>,
     /// The user's `password_changed_at` as it was when the password was checked; `None` skips that comparison.
     pub password_changed_at: Option<Timestamp>,
 }

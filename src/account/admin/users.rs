@@ -1,5 +1,9 @@
 //! Accounts: made, listed, changed, disabled, deleted, given a password.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::{Admin, AdminError, Result};
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
@@ -8,7 +12,7 @@ use crate::identity::{Role, UserId};
 use crate::password::hash::Hasher;
 use crate::password::rules::Rules;
 use crate::secret::Secret;
-use crate::store::{NewUser, PasswordChange, ProfileFields, User, UserChange};
+use crate::store::{NewUser, PasswordChange, User, UserChange};
 use crate::telemetry::audit::Event;
 
 /// What is typed of a person: `None` leaves a field as it is, an empty text clears it.
@@ -20,6 +24,8 @@ pub struct Profile {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    /// Field by field, of the declared types; `None` clears one.
+    pub fields: BTreeMap<String, Option<Value>>,
     /// Replaces all roles.
     pub roles: Option<Vec<String>>,
 }
@@ -57,7 +63,7 @@ impl Admin {
             last_name: change.last_name.flatten(),
             full_name: change.full_name.flatten(),
             phone: change.phone.flatten(),
-            profile: ProfileFields::new(),
+            profile: change.profile.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
             external_id: None,
             roles: change.roles.unwrap_or_default(),
             is_active: true,
@@ -155,6 +161,7 @@ impl Profile {
             last_name: parsed(self.last_name.as_deref(), |typed| text("last name", typed))?,
             full_name: parsed(self.full_name.as_deref(), |typed| text("full name", typed))?,
             phone: parsed(self.phone.as_deref(), |typed| text("phone", typed))?,
+            profile: self.fields.clone(),
             roles: self.roles.as_deref().map(parse_roles).transpose()?,
             ..UserChange::default()
         })

@@ -81,6 +81,9 @@ pub struct PersonArgs {
     /// Phone number
     #[arg(long, value_name = "NUMBER")]
     pub phone: Option<String>,
+    /// A field that `[auth.user_fields]` declares; repeat it for several
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub field: Vec<String>,
     /// A role; repeat it for several
     #[arg(long, value_name = "ROLE")]
     pub role: Vec<String>,
@@ -137,7 +140,7 @@ pub struct SetUser {
 const SET_HELP: &str = "\
 Examples:
   vestibule user set ada --role editor --role admin
-  vestibule user set ada --phone \"\"";
+  vestibule user set ada --phone \"\" --field date_of_birth=1815-12-10";
 
 #[derive(Debug, Args)]
 pub struct DeleteUser {

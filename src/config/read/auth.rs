@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::identity::{header_name, may_carry_token};
 use super::issuers::trusted_issuers;
 use super::routes::{ROLE, SCOPE, canonical_path, role, scope};
+use super::user_fields::user_fields;
 use crate::config::defaults::ISSUER;
 use crate::config::document::Fault;
 use crate::config::section::{Section, choose, one_of};
@@ -29,6 +30,7 @@ pub(super) fn auth(section: &Section<'_>, settings: &Settings) -> Auth {
         &[("open", Registration::Open), ("closed", Registration::Closed)],
     );
     fields(section, &mut auth);
+    auth.user_fields = user_fields(&section.table("user_fields"));
     let issuer = settings.server.public_url.as_ref().map_or_else(|| ISSUER.to_owned(), ToString::to_string);
     let mut written = None;
     section.optional("issuer", &mut written, "a name or URL", line);

@@ -9,6 +9,7 @@ mod limits;
 mod routes;
 mod server;
 mod upstreams;
+mod user_fields;
 
 use super::section::Section;
 use super::settings::Settings;

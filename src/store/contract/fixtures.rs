@@ -77,6 +77,7 @@ pub(super) fn new_session(user: &UserId, jti: &str, created_at: Timestamp) -> Ne
             expires_at: created_at.plus(POLICY.ttl),
         },
         access_expires_at: created_at.plus(Duration::from_mins(15)),
+        scopes: None,
         password_changed_at: None,
     }
 }

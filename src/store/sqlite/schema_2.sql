@@ -4,6 +4,9 @@ ALTER TABLE users ADD COLUMN profile TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE users ADD COLUMN external_id TEXT;
 CREATE UNIQUE INDEX users_by_external_id ON users (external_id);
 
+-- The scopes that a sign-in asked for; without any it has all that its user's roles grant.
+ALTER TABLE sessions ADD COLUMN scopes TEXT;
+
 -- Of a key of a user only a digest is kept. Users who go take theirs with them; the line that `changes` has of them tells of both.
 CREATE TABLE api_keys (
     id           TEXT NOT NULL PRIMARY KEY,

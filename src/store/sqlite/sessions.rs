@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::values::Scopes;
 use super::{changes, users};
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -24,6 +25,7 @@ pub(super) fn insert(database: &Connection, session: &NewSession) -> Result<()> 
         origin: session.origin,
         refresh: session.refresh,
         access_expires_at: session.access_expires_at,
+        scopes: session.scopes,
     };
     write(database, INSERT, &begun)
 }
@@ -106,12 +108,12 @@ fn go_on(database: &Connection, session: Session, state: RefreshState, request: 
 
 const INSERT: &str = "
     INSERT INTO sessions (id, user_id, created_at, last_used_at, ip, user_agent, refresh_current, refresh_previous,
-                          rotated_at, expires_at, access_expires_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                          rotated_at, expires_at, access_expires_at, scopes)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
 const UPDATE: &str = "
     UPDATE sessions SET user_id = ?2, created_at = ?3, last_used_at = ?4, ip = ?5, user_agent = ?6, refresh_current = ?7,
-                        refresh_previous = ?8, rotated_at = ?9, expires_at = ?10, access_expires_at = ?11
+                        refresh_previous = ?8, rotated_at = ?9, expires_at = ?10, access_expires_at = ?11, scopes = ?12
     WHERE id = ?1";
 
 /// Runs [`INSERT`] or [`UPDATE`], which number their parameters alike.
@@ -128,6 +130,7 @@ fn write(database: &Connection, sql: &str, session: &Session) -> Result<()> {
         session.refresh.rotated_at,
         session.refresh.expires_at,
         session.access_expires_at,
+        session.scopes.clone().map(Scopes),
     ])?;
     Ok(())
 }
@@ -197,5 +200,6 @@ fn read(row: &Row<'_>) -> Result<Session> {
             expires_at: row.get("expires_at")?,
         },
         access_expires_at: row.get("access_expires_at")?,
+        scopes: row.get::<_, Option<Scopes>>("scopes")?.map(|scopes| scopes.0),
     })
 }
