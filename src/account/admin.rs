@@ -9,7 +9,7 @@ mod sessions;
 mod tests;
 mod users;
 
-pub use newcomers::{Admitted, Mode, Newcomer, Outcome, Refusal};
+pub use newcomers::{Admitted, Gate, Mode, Newcomer, Outcome, Refusal};
 pub use sessions::{Issue, IssuedTokens};
 pub use users::{Passwords, Profile};
 

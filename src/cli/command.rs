@@ -5,6 +5,7 @@
 #![allow(clippy::doc_markdown)]
 
 mod accounts;
+mod moving;
 mod selftest;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ pub use accounts::{
     PersonArgs, RevokeSessions, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
 };
 
+pub use moving::{ExportUsers, Format, ImportUsers, Origin};
 pub use selftest::Selftest;
 
 const STYLES: Styles = Styles::styled()

@@ -2,11 +2,13 @@
 //! One who can't come is refused alone, with the field and the reason, in words that repeat nothing of theirs.
 //! Who is here already stays as they are, so that bringing the same people again changes nothing.
 
+use serde_json::{Number, Value};
 use tokio::task::JoinSet;
 
 use super::{Admin, Result, users};
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
+use crate::identity::profile::{Kind, UserFields};
 use crate::identity::username::Username;
 use crate::identity::{ExternalId, Role, UserId};
 use crate::password::foreign::Notation;
@@ -39,14 +41,22 @@ pub struct Newcomer {
 /// Why somebody can't come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    pub field: &'static str,
+    pub field: String,
     pub reason: String,
 }
 
 impl Refusal {
-    pub fn new(field: &'static str, reason: impl Into<String>) -> Self {
-        Self { field, reason: reason.into() }
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
     }
+}
+
+/// What newcomers are held to.
+pub struct Gate<'a> {
+    /// Says which hashes can be used.
+    pub hasher: &'a Hasher,
+    /// What else a user may have.
+    pub fields: &'a UserFields,
 }
 
 /// Somebody who may come.
@@ -77,8 +87,8 @@ pub enum Mode {
 }
 
 impl Newcomer {
-    /// Returns the account to be made; `hasher` says which hashes can be used.
-    pub fn judge(self, hasher: &Hasher, now: Timestamp) -> std::result::Result<Admitted, Refusal> {
+    /// Returns the account to be made.
+    pub fn judge(self, gate: &Gate<'_>, now: Timestamp) -> std::result::Result<Admitted, Refusal> {
         let email = filled(self.email).map(|typed| Email::parse(&typed)).transpose();
         let username = filled(self.username).map(|typed| Username::parse(&typed)).transpose();
         let email = email.map_err(|error| Refusal::new("email", error.to_string()))?;
@@ -91,7 +101,7 @@ impl Newcomer {
         let external_id = filled(self.external_id)
             .map(|id| ExternalId::parse(&id).ok_or(Refusal::new("external_id", unfit)))
             .transpose()?;
-        let (password_hash, notation) = judge_hash(self.password_hash, hasher)?;
+        let (password_hash, notation) = judge_hash(self.password_hash, gate.hasher)?;
         let has_own_id = id.is_some();
         let user = NewUser {
             id: id.unwrap_or_else(UserId::random),
@@ -101,7 +111,7 @@ impl Newcomer {
             last_name: text("last_name", self.last_name)?,
             full_name: text("full_name", self.full_name)?,
             phone: text("phone", self.phone)?,
-            profile: self.profile,
+            profile: profile(&self.profile, gate.fields)?,
             external_id,
             roles: roles(&self.roles)?,
             is_active: self.is_active.unwrap_or(true),
@@ -126,6 +136,40 @@ fn text(field: &'static str, text: Option<String>) -> std::result::Result<Option
 fn roles(names: &[String]) -> std::result::Result<Vec<Role>, Refusal> {
     users::parse_roles(names)
         .map_err(|_| Refusal::new("roles", "expected names of 1 to 64 ASCII letters, digits, `-`, `_`, `.` or `:`"))
+}
+
+/// Returns the declared fields in their types. What a registration must carry may be missing: the other system did not ask for it.
+fn profile(brought: &ProfileFields, declared: &UserFields) -> std::result::Result<ProfileFields, Refusal> {
+    let mut fields = ProfileFields::new();
+    for (name, value) in brought {
+        let refuse = |reason: String| Refusal::new(format!("profile.{name}"), reason);
+        let field =
+            declared.get(name).ok_or_else(|| refuse("no such field; [auth.user_fields] declares them".into()))?;
+        let judged = match value {
+            Value::String(text) if field.kind == Kind::Date => field.read(day_of(text)),
+            Value::String(text) => field.read(text),
+            Value::Number(number) if field.kind == Kind::Boolean => field.read(flag(number)),
+            other => field.judge(other),
+        };
+        if let Some(value) = judged.map_err(|misfit| refuse(misfit.to_string()))? {
+            fields.insert(name.clone(), value);
+        }
+    }
+    Ok(fields)
+}
+
+/// Returns the date of a midnight: stores that have no type for days keep that.
+fn day_of(text: &str) -> &str {
+    text.split_once(['T', ' ']).filter(|(_, time)| time.starts_with("00:00:00")).map_or(text, |(day, _)| day)
+}
+
+/// Returns what `SQLite` means by a number in a boolean column.
+fn flag(number: &Number) -> &'static str {
+    match number.as_i64() {
+        Some(0) => "false",
+        Some(1) => "true",
+        _ => "neither",
+    }
 }
 
 type Hash = (Option<String>, Option<Notation>);

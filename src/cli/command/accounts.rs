@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::ConfigFile;
+use super::moving::{ExportUsers, ImportUsers};
 use crate::identity::SessionId;
 
 pub const WHO_HELP: &str = "\
@@ -30,6 +31,10 @@ pub enum UserCommand {
     Delete(DeleteUser),
     /// Give someone a new password, which ends their sessions
     Passwd(NewPassword),
+    /// Bring users over from another system, with their password hashes
+    Import(ImportUsers),
+    /// Write all accounts as JSON lines, which import reads back
+    Export(ExportUsers),
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::identity::profile::{UserField, Writer};
 use crate::password::hash::{Check, Cost};
 use crate::secret::Secret;
 use crate::store::User;
@@ -33,15 +34,26 @@ fn person(name: &str) -> Newcomer {
     }
 }
 
+fn judge(person: Newcomer) -> std::result::Result<Admitted, Refusal> {
+    let field = |kind| UserField { kind, required: true, writer: Writer::User, values: Vec::new(), max_length: 30 };
+    let kinds = [("date_of_birth", Kind::Date), ("is_verified", Kind::Boolean), ("team", Kind::Text)];
+    let fields = kinds.into_iter().map(|(name, kind)| (name.to_owned(), field(kind))).collect();
+    person.judge(&Gate { hasher: &hasher(), fields: &fields }, NOW)
+}
+
 fn admitted(people: impl IntoIterator<Item = Newcomer>) -> Vec<Admitted> {
-    people.into_iter().map(|person| person.judge(&hasher(), NOW).unwrap()).collect()
+    people.into_iter().map(|person| judge(person).unwrap()).collect()
+}
+
+fn profile(object: &Value) -> ProfileFields {
+    object.as_object().unwrap().clone()
 }
 
 async fn found(store: &SharedStore, external_id: &str) -> Option<User> {
     store.find_user(&UserKey::ExternalId(ExternalId::parse(external_id).unwrap())).await.unwrap()
 }
 
-fn refused(field: &'static str) -> impl Fn(&Outcome) -> bool {
+fn refused(field: &str) -> impl Fn(&Outcome) -> bool + '_ {
     move |outcome| matches!(outcome, Outcome::Refused(refusal) if refusal.field == field)
 }
 
@@ -57,7 +69,7 @@ async fn people_come_as_the_other_system_knew_them() {
         is_active: Some(false),
         email_verified: true,
         created_at: Some(Timestamp::from_secs(7)),
-        profile: json!({"date_of_birth": "1815-12-10"}).as_object().unwrap().clone(),
+        profile: profile(&json!({"date_of_birth": "1815-12-10"})),
         ..person("ada")
     };
     let outcomes = admin.bring_over(admitted([whole]), &Mode::Write, NOW).await.unwrap();
@@ -147,10 +159,12 @@ fn each_fault_names_its_field_and_repeats_nothing() {
         ("password_hash", Newcomer { password_hash: Some(BCRYPT[..50].into()), ..ada() }),
         ("full_name", Newcomer { full_name: Some("x".repeat(257)), ..ada() }),
         ("phone", Newcomer { phone: Some("1\u{7}2".into()), ..ada() }),
+        ("profile.team", Newcomer { profile: profile(&json!({"team": 7})), ..ada() }),
+        ("profile.shoe", Newcomer { profile: profile(&json!({"shoe": 7})), ..ada() }),
         ("roles", Newcomer { roles: vec!["a,b".into()], ..ada() }),
     ];
     for (field, newcomer) in wrong {
-        let refusal = newcomer.judge(&hasher(), NOW).err().unwrap();
+        let refusal = judge(newcomer).err().unwrap();
         assert_eq!(refusal.field, field, "{}", refusal.reason);
         assert!(!refusal.reason.contains("hunter2") && !refusal.reason.contains("not-an"), "{}", refusal.reason);
     }
@@ -160,7 +174,23 @@ fn each_fault_names_its_field_and_repeats_nothing() {
 fn who_has_no_hash_or_an_unusable_one_by_intent_comes_without_a_password() {
     for hash in [None, Some(""), Some("!"), Some("!Zx81"), Some("  ")] {
         let newcomer = Newcomer { password_hash: hash.map(str::to_owned), ..person("ada") };
-        let admitted = newcomer.judge(&hasher(), NOW).unwrap();
+        let admitted = judge(newcomer).unwrap();
         assert_eq!((admitted.notation, admitted.user.password_hash), (None, None), "{hash:?}");
     }
+}
+
+#[test]
+fn declared_fields_are_read_as_other_systems_write_them() {
+    let written = [
+        json!({"date_of_birth": "1815-12-10", "is_verified": true, "team": " a "}),
+        json!({"date_of_birth": "1815-12-10T00:00:00Z", "is_verified": 1, "team": "a"}),
+        json!({"date_of_birth": "1815-12-10 00:00:00", "is_verified": "true", "team": "a"}),
+    ];
+    for profile in written.iter().map(profile) {
+        let admitted = judge(Newcomer { profile, ..person("ada") }).unwrap();
+        let expected = json!({"date_of_birth": "1815-12-10", "is_verified": true, "team": "a"});
+        assert_eq!(Value::from(admitted.user.profile), expected);
+    }
+    let empty = profile(&json!({"date_of_birth": "", "is_verified": null}));
+    assert!(judge(Newcomer { profile: empty, ..person("ada") }).unwrap().user.profile.is_empty());
 }
