@@ -2,7 +2,7 @@
 //! One who can't come is refused alone, with the field and the reason, in words that repeat nothing of theirs.
 //! Who is here already stays as they are, so that bringing the same people again changes nothing.
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::{Admin, Result, users};
@@ -147,8 +147,9 @@ fn profile(brought: &ProfileFields, declared: &UserFields) -> std::result::Resul
             declared.get(name).ok_or_else(|| refuse("no such field; [auth.user_fields] declares them".into()))?;
         let judged = match value {
             Value::String(text) if field.kind == Kind::Date => field.read(day_of(text)),
+            Value::String(text) if field.kind == Kind::Boolean => field.read(flag(text)),
+            Value::Number(number) if field.kind == Kind::Boolean => field.read(flag(&number.to_string())),
             Value::String(text) => field.read(text),
-            Value::Number(number) if field.kind == Kind::Boolean => field.read(flag(number)),
             other => field.judge(other),
         };
         if let Some(value) = judged.map_err(|misfit| refuse(misfit.to_string()))? {
@@ -163,12 +164,12 @@ fn day_of(text: &str) -> &str {
     text.split_once(['T', ' ']).filter(|(_, time)| time.starts_with("00:00:00")).map_or(text, |(day, _)| day)
 }
 
-/// Returns what `SQLite` means by a number in a boolean column.
-fn flag(number: &Number) -> &'static str {
-    match number.as_i64() {
-        Some(0) => "false",
-        Some(1) => "true",
-        _ => "neither",
+/// Returns what PostgreSQL and `SQLite` mean by a letter or a number in a boolean column.
+fn flag(written: &str) -> &str {
+    match written.trim() {
+        "0" | "f" => "false",
+        "1" | "t" => "true",
+        other => other,
     }
 }
 

@@ -185,6 +185,7 @@ fn declared_fields_are_read_as_other_systems_write_them() {
         json!({"date_of_birth": "1815-12-10", "is_verified": true, "team": " a "}),
         json!({"date_of_birth": "1815-12-10T00:00:00Z", "is_verified": 1, "team": "a"}),
         json!({"date_of_birth": "1815-12-10 00:00:00", "is_verified": "true", "team": "a"}),
+        json!({"date_of_birth": "1815-12-10", "is_verified": "t", "team": "a"}),
     ];
     for profile in written.iter().map(profile) {
         let admitted = judge(Newcomer { profile, ..person("ada") }).unwrap();

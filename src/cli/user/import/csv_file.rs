@@ -1,6 +1,6 @@
 //! CSV with a header (RFC 4180), as PostgreSQL's `COPY … CSV HEADER` writes it: an empty cell is nothing.
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 use serde_json::Value;
 
 use super::field_map::{FieldMap, Record};
@@ -11,7 +11,8 @@ use crate::cli::failure::Result;
 pub fn open(bytes: Bytes, map: &FieldMap) -> Result<Source> {
     let (name, progress, room) = (bytes.name.clone(), bytes.reading.clone(), bytes.room.clone());
     room.set(LONGEST_RECORD);
-    let mut reader = ReaderBuilder::new().from_reader(bytes);
+    // Lines end with LF, and a CR before it is taken off here: read as one end, the two would count as half a line each.
+    let mut reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).from_reader(bytes);
     let failed = |reason: String| unusable(&name, format!("no CSV file of users: {reason}"));
     let header = reader.byte_headers().map_err(|error| failed(error.to_string()))?;
     let columns: Option<Vec<String>> =
@@ -36,32 +37,40 @@ impl Iterator for Records {
         if self.is_over {
             return None;
         }
-        self.room.set(LONGEST_RECORD);
         let mut cells = ByteRecord::new();
-        let read = self.reader.read_byte_record(&mut cells);
-        let line = cells.position().map_or(0, csv::Position::line);
-        match read {
-            Ok(false) => None,
-            Ok(true) => Some(Ok(Row { line, record: self.record(&cells) })),
-            Err(error) => match error.kind() {
-                csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+        loop {
+            self.room.set(LONGEST_RECORD);
+            let read = self.reader.read_byte_record(&mut cells);
+            if matches!(read, Ok(false)) {
+                return None;
+            }
+            let line = cells.position().map_or(0, csv::Position::line);
+            if cells.len() == 1 && self.columns.len() > 1 && cells[0].trim_ascii().is_empty() {
+                continue;
+            }
+            return Some(match read.map_err(csv::Error::into_kind) {
+                Ok(_) => Ok(Row { line, record: self.record(&cells) }),
+                Err(csv::ErrorKind::UnequalLengths { expected_len, len, .. }) => {
                     let reason = format!("found {len} cells, expected {expected_len} as in the header");
-                    let line = pos.as_ref().map_or(line, csv::Position::line);
-                    Some(Ok(Row { line, record: Err(Refusal::new("", reason)) }))
+                    Ok(Row { line, record: Err(Refusal::new("", reason)) })
                 }
-                _ => {
-                    self.is_over = true;
-                    Some(Err(unusable(&self.name, format!("after line {}: {error}", self.reader.position().line()))))
-                }
-            },
+                Err(csv::ErrorKind::Io(error)) => Err(self.broken(&error.to_string())),
+                Err(_) => Err(self.broken("can't be read")),
+            });
         }
     }
 }
 
 impl Records {
+    fn broken(&mut self, reason: &str) -> crate::cli::failure::Failure {
+        self.is_over = true;
+        unusable(&self.name, format!("after line {}: {reason}", self.reader.position().line()))
+    }
+
     fn record(&self, cells: &ByteRecord) -> std::result::Result<Record, Refusal> {
         let mut record = Record::new();
         for (column, cell) in self.columns.iter().zip(cells) {
+            let cell = cell.strip_suffix(b"\r").unwrap_or(cell);
             let text = std::str::from_utf8(cell).map_err(|_| Refusal::new(column.clone(), "found no UTF-8"))?;
             if !text.is_empty() {
                 record.insert(column.clone(), Value::from(text));
@@ -85,12 +94,15 @@ mod tests {
 
     #[test]
     fn cells_are_named_by_the_header_and_empty_ones_are_nothing() {
-        let text = b"\xef\xbb\xbfemail, phone,full_name\na@b.example,,\"L, \"\"Ada\"\"\nx\"\nlast@b.example,1,\n";
-        let rows: Vec<Row> = source(text).unwrap().rows.map(|row| row.ok().unwrap()).collect();
-        let first = rows[0].record.as_ref().unwrap();
-        assert_eq!((rows[0].line, rows[1].line), (2, 4));
-        assert_eq!((first["email"].as_str(), first.get("phone")), (Some("a@b.example"), None));
-        assert_eq!(first["full_name"], "L, \"Ada\"\nx");
+        let text = "\u{feff}email, phone,full_name\na@b.example,,\"L, \"\"Ada\"\"\nx\"\n\nlast@b.example,1,\n";
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let rows: Vec<Row> = source(text.as_bytes()).unwrap().rows.map(|row| row.ok().unwrap()).collect();
+            let records: Vec<&Record> = rows.iter().map(|row| row.record.as_ref().unwrap()).collect();
+            assert_eq!((rows.len(), rows[0].line, rows[1].line), (2, 2, 5), "{text:?}");
+            assert_eq!((records[0]["email"].as_str(), records[0].get("phone")), (Some("a@b.example"), None));
+            assert_eq!(records[0]["full_name"].as_str().unwrap().replace('\r', ""), "L, \"Ada\"\nx");
+            assert_eq!((records[1]["phone"].as_str(), records[1].get("full_name")), (Some("1"), None), "{text:?}");
+        }
     }
 
     #[test]
