@@ -160,6 +160,9 @@ fn check_decoded(decoded: &[u8]) -> Result<(), AmbiguousPath> {
     for _ in 0..NESTING {
         let Some(inner) = decode_nested(&text)? else { return Ok(()) };
         std::str::from_utf8(&inner).map_err(|_| AmbiguousPath)?;
+        if inner.split(|&byte| byte == b'/').any(reads_as_dots) {
+            return Err(AmbiguousPath);
+        }
         text = inner;
     }
     Err(AmbiguousPath)
