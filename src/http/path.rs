@@ -1,4 +1,4 @@
-//! The one canonical form of a path (SPEC 4.1), for request targets and for the patterns of routes.
+//! The one canonical form of a path, for request targets and for the patterns of routes.
 //! What two parsers could read two ways is refused here; what is left is spelt in exactly one way. Never guesses.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! T1 to T8: nobody but the gateway says who is asking, whence and for what.
+//! Nobody but the gateway says who is asking, whence and for what.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 

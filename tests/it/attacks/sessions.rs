@@ -1,4 +1,4 @@
-//! T54, T57 to T59, T62 to T64: many at once, many names for one account, and answers that tell strangers nothing.
+//! Many at once, many names for one account, and answers that tell strangers nothing.
 
 use std::collections::{BTreeSet, HashMap};
 
