@@ -141,20 +141,18 @@ async fn a_token_in_the_cache_ends_at_its_exp_and_not_a_second_later() {
     let exp = now().as_secs() + 3;
     let token = Forge::of(&person.access).claim("exp", exp).signed();
     let client = h1();
-    let mut taken = 0;
     eventually_within(Duration::from_secs(10), "the token ends", || async {
         let asked = now();
         let answer = client.get(world.gateway.url("/private")).bearer_auth(&token).send().await.unwrap();
         match answer.status().as_u16() {
-            200 => assert!(asked < Duration::from_secs(exp), "taken {:?} late", asked - Duration::from_secs(exp)),
+            200 => assert!(asked < Duration::from_secs(exp), "taken at {asked:?}, after {exp}"),
             401 => assert!(now() >= Duration::from_secs(exp), "refused early"),
             other => panic!("{other}"),
         }
         answer.status() == 401
     })
     .await;
-    taken += world.upstream.count();
-    assert!(taken > 2, "{taken}");
+    assert!(world.upstream.count() > 2, "{}", world.upstream.count());
 }
 
 /// Returns a number that the operators' listener shows.

@@ -23,6 +23,9 @@ fn memory_kib(gateway: &Gateway) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+/// Its name, what comes before it, each of its frames, and how many.
+type Flood<'a> = (&'static str, &'a [u8], Box<dyn Fn(u32) -> Vec<u8> + 'a>, u32);
+
 /// Sends frames as fast as they are taken, some megabytes at most; the gateway may end the connection meanwhile.
 async fn flood(gateway: &Gateway, first: &[u8], frame: impl Fn(u32) -> Vec<u8>, count: u32) {
     let mut stream = Raw::tls_with(gateway, HOST, &[b"h2"]).await.unwrap().stream;
@@ -51,7 +54,6 @@ async fn no_flood_of_http_2_frames_costs_much_memory_or_stops_others() {
     // Made by the server itself: a window of zero is an error of the stream (MadeYouReset).
     let made_reset =
         |number: u32| [open(number, END_HEADERS), encode(WINDOW_UPDATE, 0, number * 2 + 1, &[0, 0, 0, 0])].concat();
-    type Flood<'a> = (&'static str, &'a [u8], Box<dyn Fn(u32) -> Vec<u8> + 'a>, u32);
     let floods: [Flood; 8] = [
         ("rapid reset", &[], Box::new(reset), 20_000),
         ("made resets", &[], Box::new(made_reset), 20_000),
@@ -100,7 +102,7 @@ async fn a_window_of_one_byte_holds_back_its_own_stream_only() {
 
 #[tokio::test]
 async fn handshakes_that_stall_or_are_nonsense_end_and_keep_nobody_waiting() {
-    let world = World::with("[limits]\nheader_timeout = \"1s\"").await;
+    let world = World::with("[limits]\nheader_timeout = \"5s\"").await;
     let beginnings: [&[u8]; 6] = [
         b"",
         b"\x16",
@@ -119,7 +121,8 @@ async fn handshakes_that_stall_or_are_nonsense_end_and_keep_nobody_waiting() {
     for protocol in BOTH {
         assert_eq!(protocol.client().get(world.gateway.url("/")).send().await.unwrap().status(), 200);
     }
-    let waited = started.elapsed();
+    // None of those that stall has been given up yet.
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let ends = stalled.iter_mut().map(|stream| async {
         let mut rest = Vec::new();
         // An alert or nothing, then the end or a reset.
@@ -127,7 +130,6 @@ async fn handshakes_that_stall_or_are_nonsense_end_and_keep_nobody_waiting() {
         assert!(rest.len() < 64, "{rest:?}");
     });
     join_all(ends).await;
-    assert!(waited < started.elapsed() || waited < Duration::from_secs(1), "{waited:?}");
 }
 
 #[tokio::test]
@@ -136,13 +138,13 @@ async fn heads_and_bodies_and_idle_connections_have_deadlines() {
     let world = World::with(config).await;
     // A head that trickles on, a byte at a time.
     let mut raw = Raw::tls(&world.gateway).await;
-    let started = Instant::now();
+    let (started, mut pace) = (Instant::now(), tokio::time::interval(Duration::from_millis(20)));
     for byte in get("/", "x: y\n").repeat(1000).bytes() {
         let piece = if byte == b'\n' { b' ' } else { byte };
         if raw.try_send([piece]).await.is_err() || started.elapsed() > Duration::from_millis(1500) {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        pace.tick().await;
     }
     assert_eq!(raw.response().await.status, 408);
     // A body that stops.

@@ -92,9 +92,9 @@ fn text(block: &mut Vec<u8>, bytes: &[u8]) {
     if length < 127 {
         block.push(u8::try_from(length).unwrap());
     } else {
-        let rest = length - 127;
-        assert!(rest < 128 * 128);
-        block.extend([127, (rest % 128) as u8 | 0x80, (rest / 128) as u8]);
+        // RFC 7541 section 5.1; two more bytes are enough here.
+        let rest = u16::try_from(length - 127).unwrap();
+        block.extend([127, rest.to_be_bytes()[1] | 0x80, u8::try_from(rest / 128).unwrap()]);
     }
     block.extend(bytes);
 }
