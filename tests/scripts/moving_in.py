@@ -178,15 +178,16 @@ def main():
     random.seed(arguments.seed)
     print(f"seed {arguments.seed}", flush=True)
     gateway.end_on_sigterm()
-    with tempfile.TemporaryDirectory() as folder:
-        server = gateway.Gateway(arguments.binary, folder, CONFIG)
-        server.start()
-        try:
-            server.wait_until_ready()
-            for system in SYSTEMS:
+    for system in SYSTEMS:
+        # A store each: two systems that count their users have ids in common.
+        with tempfile.TemporaryDirectory() as folder:
+            server = gateway.Gateway(arguments.binary, folder, CONFIG)
+            server.start()
+            try:
+                server.wait_until_ready()
                 move(server, Path(folder), system, arguments.users)
-        finally:
-            server.kill()
+            finally:
+                server.kill()
     most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(f"no process took more than {most // 1024} MiB")
 

@@ -13,7 +13,7 @@ use crate::identity::username::Username;
 use crate::identity::{ExternalId, Role, UserId};
 use crate::password::foreign::Notation;
 use crate::password::hash::Hasher;
-use crate::store::{NewUser, ProfileFields, SharedStore, StoreError, UserKey};
+use crate::store::{NewUser, ProfileFields, SharedStore, StoreError, User, UserKey};
 use crate::telemetry::audit::Event;
 
 /// A person as another system knew them, still unjudged.
@@ -65,6 +65,8 @@ pub struct Admitted {
     user: NewUser,
     /// Whether the id is one they had, and not made just now.
     has_own_id: bool,
+    /// Likewise the time at which they registered.
+    has_own_time: bool,
     /// Of the hash that they bring; without one they need a new password.
     pub notation: Option<Notation>,
 }
@@ -119,7 +121,7 @@ impl Newcomer {
             password_hash,
             now: self.created_at.unwrap_or(now),
         };
-        Ok(Admitted { user, has_own_id, notation })
+        Ok(Admitted { user, has_own_id, has_own_time: self.created_at.is_some(), notation })
     }
 }
 
@@ -220,8 +222,7 @@ impl Admin {
 }
 
 impl Admitted {
-    /// Returns what tells whether they are here already. Who came with an id is known by that alone: an address may have been
-    /// given to somebody else since.
+    /// Returns what they are looked for by. Who came with an id is known by that: an address may have been given to somebody else.
     fn key(&self) -> UserKey {
         let NewUser { id, email, username, external_id, .. } = &self.user;
         match (external_id, email, username) {
@@ -232,6 +233,19 @@ impl Admitted {
             (None, None, None) => UserKey::Id(id.clone()),
         }
     }
+
+    /// Returns whether `found`, who has the same id, may be the same person: one thing more in common is enough, because the rest
+    /// may have changed since they came.
+    fn resembles(&self, found: &User) -> bool {
+        let new = &self.user;
+        let email = found.email.as_deref().and_then(|email| Email::parse(email).ok());
+        let username = found.username.as_deref().and_then(|name| Username::parse(name).ok());
+        self.has_own_id
+            || new.email.as_ref().is_some_and(|own| email.is_some_and(|email| email.key() == own.key()))
+            || new.username.as_ref().is_some_and(|own| username.is_some_and(|name| name.key() == own.key()))
+            || new.password_hash.is_some() && new.password_hash == found.password_hash
+            || self.has_own_time && new.now == found.created_at
+    }
 }
 
 async fn insert(store: &SharedStore, person: &Admitted) -> std::result::Result<Outcome, StoreError> {
@@ -239,6 +253,11 @@ async fn insert(store: &SharedStore, person: &Admitted) -> std::result::Result<O
         Ok(_) => Ok(Outcome::Added),
         Err(taken) => judge_taken(store, person, taken).await,
     }
+}
+
+/// Two systems that count their users give the same ids to different people.
+fn refuse_id() -> Outcome {
+    Outcome::Refused(Refusal::new("external_id", StoreError::ExternalIdTaken.to_string()))
 }
 
 /// Returns what of the person's somebody has already.
@@ -264,8 +283,8 @@ async fn judge_taken(
     person: &Admitted,
     taken: StoreError,
 ) -> std::result::Result<Outcome, StoreError> {
-    if store.find_user(&person.key()).await?.is_some() {
-        return Ok(Outcome::Present);
+    if let Some(found) = store.find_user(&person.key()).await? {
+        return Ok(if person.resembles(&found) { Outcome::Present } else { refuse_id() });
     }
     let field = match taken {
         StoreError::EmailTaken => "email",

@@ -100,6 +100,19 @@ async fn who_is_here_already_stays_as_they_are() {
 }
 
 #[tokio::test]
+async fn an_id_that_two_systems_gave_to_different_people_refuses_the_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, "a.db");
+    let admin = Admin::new(store.clone(), Audit::memory());
+    let of_the_other = Newcomer { external_id: Some("old-ada".into()), password_hash: None, ..person("eve") };
+    admin.bring_over(admitted([person("ada")]), &Mode::Write, NOW).await.unwrap();
+    for mode in [Mode::Rehearse(self::store(&folder, "rehearsal.db")), Mode::Write] {
+        let outcomes = admin.bring_over(admitted([of_the_other.clone()]), &mode, NOW).await.unwrap();
+        assert!(refused("external_id")(&outcomes[0]), "{outcomes:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_somebody_else_has_refuses_one_and_the_rest_come() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, "a.db");

@@ -94,14 +94,21 @@ mod tests {
 
     #[test]
     fn cells_are_named_by_the_header_and_empty_ones_are_nothing() {
-        let text = "\u{feff}email, phone,full_name\na@b.example,,\"L, \"\"Ada\"\"\nx\"\n\nlast@b.example,1,\n";
+        let text = "\u{feff}email, phone,full_name\na@b.example,,\"L, \"\"Ada\"\"\nx\"\nlast@b.example,1,\n";
         for text in [text.to_owned(), text.replace('\n', "\r\n")] {
             let rows: Vec<Row> = source(text.as_bytes()).unwrap().rows.map(|row| row.ok().unwrap()).collect();
             let records: Vec<&Record> = rows.iter().map(|row| row.record.as_ref().unwrap()).collect();
-            assert_eq!((rows.len(), rows[0].line, rows[1].line), (2, 2, 5), "{text:?}");
+            assert_eq!((rows.len(), rows[0].line, rows[1].line), (2, 2, 4), "{text:?}");
             assert_eq!((records[0]["email"].as_str(), records[0].get("phone")), (Some("a@b.example"), None));
             assert_eq!(records[0]["full_name"].as_str().unwrap().replace('\r', ""), "L, \"Ada\"\nx");
             assert_eq!((records[1]["phone"].as_str(), records[1].get("full_name")), (Some("1"), None), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn blank_lines_are_passed_over() {
+        for text in ["email,phone\n\na@b.example,1\n\n", "email,phone\r\n\r\na@b.example,1\r\n\r\n"] {
+            assert_eq!(source(text.as_bytes()).unwrap().rows.filter(Result::is_ok).count(), 1, "{text:?}");
         }
     }
 
