@@ -1,4 +1,4 @@
-//! CSV with a header (RFC 4180), as PostgreSQL's `COPY … CSV HEADER` writes it: an empty cell is nothing.
+//! CSV with a header (RFC 4180), as `PostgreSQL`'s `COPY … CSV HEADER` writes it: an empty cell is nothing.
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 use serde_json::Value;
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn blank_lines_are_passed_over() {
         for text in ["email,phone\n\na@b.example,1\n\n", "email,phone\r\n\r\na@b.example,1\r\n\r\n"] {
-            assert_eq!(source(text.as_bytes()).unwrap().rows.filter(Result::is_ok).count(), 1, "{text:?}");
+            assert_eq!(source(text.as_bytes()).unwrap().rows.collect::<Vec<_>>().len(), 1, "{text:?}");
         }
     }
 
