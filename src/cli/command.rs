@@ -5,6 +5,7 @@
 #![allow(clippy::doc_markdown)]
 
 mod accounts;
+mod api_keys;
 mod selftest;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ pub use accounts::{
     PersonArgs, RevokeSessions, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
 };
 
+pub use api_keys::{ApiKeyCommand, CreateApiKey, RevokeApiKey};
 pub use selftest::Selftest;
 
 const STYLES: Styles = Styles::styled()
@@ -72,6 +74,9 @@ pub enum Command {
     /// See and end sessions
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Keys that stand for a user, for scripts
+    #[command(subcommand, name = "api-key")]
+    ApiKey(ApiKeyCommand),
     /// See and rotate signing keys
     #[command(subcommand)]
     Key(KeyCommand),
