@@ -79,10 +79,10 @@ async fn find(store: &SharedStore, question: Question, now: Timestamp) -> Result
     let Some((key, user)) = store.find_api_key(hash).await? else { return Ok(None) };
     let is_due = key.last_used_at.is_none_or(|last| now.since(last) >= FRESHNESS);
     if is_due && user.is_active && key.expires_at.is_none_or(|end| now < end) {
-        let (store, uses) = (Arc::clone(store), vec![(key.id, now)]);
+        let (store, touched) = (Arc::clone(store), vec![(key.id, now)]);
         // Nobody waits for it: a use that is not noted costs nobody anything.
         tokio::spawn(async move {
-            if let Err(error) = store.touch_api_keys(uses).await {
+            if let Err(error) = store.touch_api_keys(touched).await {
                 tracing::warn!(%error, "the last use of a key could not be noted");
             }
         });
