@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -66,6 +67,31 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// Returns the texts of a list; none for `null` and what is absent.
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        let items = match self.members.remove(name) {
+            Some(Value::Array(items)) => items,
+            Some(Value::Null) | None => return Vec::new(),
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![Value::Null],
+        };
+        let count = items.len();
+        let texts: Vec<String> = items.into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
+        if texts.len() < count {
+            self.faults.push(fault(name, "wrong_type", "not a list of strings"));
+        }
+        texts
+    }
+
+    /// Returns a number of whole seconds; `null` counts as absent.
+    pub fn seconds(&mut self, name: &str) -> Option<Duration> {
+        let value = self.members.remove(name).filter(|value| !value.is_null())?;
+        let seconds = value.as_u64().map(Duration::from_secs);
+        if seconds.is_none() {
+            self.faults.push(fault(name, "wrong_type", "not a whole number of seconds"));
+        }
+        seconds
     }
 
     /// Returns the members of an object; none for `null` and what is absent.

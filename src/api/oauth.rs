@@ -68,8 +68,8 @@ impl Api {
         answer::ok(&answer::active(caller, &self.trust.current().expected.issuer))
     }
 
-    pub(super) fn verify_given(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
-        let caller = self.verify(call.parameter.unwrap_or_default())?;
+    pub(super) async fn verify_given(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
+        let caller = self.verify(call.parameter.unwrap_or_default()).await?;
         Ok(self.show_active(&caller))
     }
 

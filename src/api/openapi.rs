@@ -37,6 +37,11 @@ fn words(operation: Operation) -> Words {
         Operation::ListSessions => of("List one's sessions", Nothing, (200, "Sessions"), &[]),
         Operation::EndSession => of("End one of one's sessions", Nothing, (204, ""), &[]),
         Operation::ChangePassword => of("Change the password", Json("PasswordChange"), (204, ""), &[415, 422]),
+        Operation::ListKeys => of("List one's API keys", Nothing, (200, "ApiKeys"), &[]),
+        Operation::MakeKey => {
+            of("Make an API key, shown this once", Json("WantedKey"), (201, "NewApiKey"), &[409, 415, 422])
+        }
+        Operation::RevokeKey => of("Take one of one's API keys back", Nothing, (204, ""), &[]),
         Operation::IssueToken => of("Token endpoint (RFC 6749)", Form("TokenRequest"), (200, "TokenAnswer"), &[]),
         Operation::VerifyBearer => of("Verify the bearer token", Nothing, (200, "ActiveToken"), &[]),
         Operation::VerifyGiven => of("Verify the token in the path", Nothing, (200, "ActiveToken"), &[]),
@@ -48,8 +53,15 @@ fn words(operation: Operation) -> Words {
     }
 }
 
+/// Whether the configuration declares fields of users.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profiles {
+    Declared,
+    None,
+}
+
 /// Returns the document for endpoints with these settings.
-pub fn document(settings: &ApiSettings) -> Value {
+pub fn document(settings: &ApiSettings, profiles: Profiles) -> Value {
     let mut paths = Map::new();
     for resource in resources() {
         let mut item = Map::new();
@@ -70,8 +82,12 @@ pub fn document(settings: &ApiSettings) -> Value {
         "info": {"title": "Vestibule", "version": env!("CARGO_PKG_VERSION")},
         "paths": paths,
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-            "schemas": schemas(&settings.access_token_name),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+                "basic": {"type": "http", "scheme": "basic", "description": "The password is an API key"},
+            },
+            "schemas": with_profiles(schemas(&settings.access_token_name), profiles),
         },
     })
 }
@@ -117,8 +133,10 @@ fn describe(operation: Operation, needs: Needs) -> Value {
     } {
         described["requestBody"] = json!({"content": {media: {"schema": reference(schema)}}});
     }
-    if needs == Needs::Bearer {
-        described["security"] = json!([{"bearer": []}]);
+    match needs {
+        Needs::Nothing => {}
+        Needs::Bearer => described["security"] = json!([{"bearer": []}]),
+        Needs::Account => described["security"] = json!([{"bearer": []}, {"apiKey": []}, {"basic": []}]),
     }
     described
 }
@@ -131,13 +149,13 @@ fn schemas(access_token_name: &str) -> Value {
     const OWN: [&str; 6] = ["email", "username", "first_name", "last_name", "full_name", "phone"];
     let registration: Vec<&str> = OWN.into_iter().chain(["password"]).collect();
     json!({
-        "Registration": with_profile(closed(&registration, &["password"])),
+        "Registration": closed(&registration, &["password"]),
         "Login": closed(&["email", "username", "password"], &["password"]),
         "RefreshToken": closed(&["refresh_token"], &["refresh_token"]),
         "OptionalRefreshToken": closed(&["refresh_token"], &[]),
         "Password": closed(&["password"], &["password"]),
         "PasswordChange": closed(&["current_password", "new_password"], &["current_password", "new_password"]),
-        "ProfileChange": with_profile(nullable(&OWN)),
+        "ProfileChange": nullable(&OWN),
         "TokenRequest": open(&json!({
             "grant_type": {"enum": ["password", "refresh_token"]},
             "username": text(), "password": text(), "refresh_token": text(), "scope": text(),
@@ -153,13 +171,27 @@ fn schemas(access_token_name: &str) -> Value {
         })),
         "Profile": open(&json!({
             "id": text(), "email": maybe(), "username": maybe(), "first_name": maybe(), "last_name": maybe(),
-            "full_name": maybe(), "phone": maybe(), "profile": {"type": "object"}, "is_active": {"type": "boolean"},
+            "full_name": maybe(), "phone": maybe(), "is_active": {"type": "boolean"},
             "email_verified": {"type": "boolean"}, "roles": {"type": "array", "items": text()}, "created_at": moment(),
         })),
         "Sessions": {"type": "array", "items": open(&json!({
             "id": text(), "created_at": moment(), "last_used_at": moment(), "ip": text(), "user_agent": text(),
             "current": {"type": "boolean"},
         }))},
+        "WantedKey": {
+            "type": "object",
+            "properties": {
+                "name": text(), "scopes": {"type": "array", "items": text()}, "expires_in": {"type": "integer"},
+            },
+            "required": ["name"],
+            "additionalProperties": false,
+        },
+        "ApiKeys": {"type": "array", "items": open(&api_key())},
+        "NewApiKey": open(&{
+            let mut made = api_key();
+            made["key"] = text();
+            made
+        }),
         "ActiveToken": open(&json!({
             "active": {"type": "boolean"}, "type": text(), "iss": text(), "sub": text(), "sid": text(),
             "exp": {"type": "integer"}, "scope": text(), "roles": {"type": "array", "items": text()},
@@ -170,6 +202,14 @@ fn schemas(access_token_name: &str) -> Value {
             "errors": {"type": "array", "items": open(&json!({"field": text(), "code": text(), "message": text()}))},
         })),
         "Object": {"type": "object"},
+    })
+}
+
+fn api_key() -> Value {
+    let maybe_moment = || json!({"type": ["string", "null"], "format": "date-time"});
+    json!({
+        "id": text(), "name": text(), "scopes": {"type": "array", "items": text()}, "created_at": moment(),
+        "expires_at": maybe_moment(), "last_used_at": maybe_moment(),
     })
 }
 
@@ -200,8 +240,12 @@ fn nullable(names: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "additionalProperties": false})
 }
 
-/// Adds the fields that the configuration declares.
-fn with_profile(mut schema: Value) -> Value {
-    schema["properties"]["profile"] = json!({"type": ["object", "null"]});
-    schema
+/// Adds the object of declared fields where it is taken and shown.
+fn with_profiles(mut schemas: Value, profiles: Profiles) -> Value {
+    if profiles == Profiles::Declared {
+        for name in ["Registration", "ProfileChange", "Profile"] {
+            schemas[name]["properties"]["profile"] = json!({"type": ["object", "null"]});
+        }
+    }
+    schemas
 }

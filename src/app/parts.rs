@@ -15,7 +15,7 @@ use super::start_error::StartError;
 use super::{Servers, edge, keys, listeners};
 use crate::account::{self, AccountSettings, Accounts, Hashers, Rates, settings::Field, settings::Registration};
 use crate::api::{Api, ApiSettings};
-use crate::auth::{Authenticator, Revocations, Trust};
+use crate::auth::{Authenticator, Directory, Revocations, Trust};
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
 use crate::gateway::Gateway;
@@ -57,7 +57,10 @@ impl Parts {
         let trust = Live::new(keys::load_trust(&settings, &store, clock.now()).await?);
         let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
-        let authenticator = Arc::new(Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS));
+        let role_scopes = Live::new(settings.auth.role_scopes.clone());
+        let authenticator = Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS);
+        let directory = Directory::new(Arc::clone(&store), role_scopes.clone());
+        let authenticator = Arc::new(authenticator.with_directory(directory));
         authenticator.trust_issuers(keys::trusted_issuers(&settings, &authenticator.issuers(), &clock)?);
         let hashers = Hashers::start(Hasher::new(settings.password.cost), hash_threads(&settings));
         let hashers = Arc::new(hashers.map_err(StartError::internal)?);
@@ -79,6 +82,7 @@ impl Parts {
             edge,
             trust,
             account_settings,
+            role_scopes,
             accounts: Arc::clone(&accounts),
             authenticator,
             hashers,

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::{self, Environment, Settings};
 use crate::live::Live;
 use crate::password::hash::Hasher;
+use crate::policy::RoleScopes;
 use crate::server::dispatch::Edge;
 use crate::store::SharedStore;
 use crate::tls::Reload;
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub edge: Live<Edge>,
     pub trust: Live<Trust>,
     pub account_settings: Live<AccountSettings>,
+    pub role_scopes: Live<RoleScopes>,
     pub accounts: Arc<Accounts>,
     pub authenticator: Arc<Authenticator>,
     pub hashers: Arc<Hashers>,
@@ -73,6 +75,7 @@ impl Shared {
         }
         self.trust.replace(trust);
         self.account_settings.replace(parts::account_settings(&new));
+        self.role_scopes.replace(new.auth.role_scopes.clone());
         if old.password.cost != new.password.cost {
             self.hashers.replace_hasher(Hasher::new(new.password.cost));
         }

@@ -5,6 +5,7 @@
 #![allow(clippy::doc_markdown)]
 
 mod accounts;
+mod api_keys;
 mod moving;
 mod selftest;
 
@@ -21,6 +22,7 @@ pub use accounts::{
     PersonArgs, RevokeSessions, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
 };
 
+pub use api_keys::{ApiKeyCommand, CreateApiKey, RevokeApiKey};
 pub use moving::{ExportUsers, Format, ImportUsers, Origin};
 pub use selftest::Selftest;
 
@@ -74,6 +76,9 @@ pub enum Command {
     /// See and end sessions
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Keys that stand for a user, for scripts
+    #[command(subcommand, name = "api-key")]
+    ApiKey(ApiKeyCommand),
     /// See and rotate signing keys
     #[command(subcommand)]
     Key(KeyCommand),

@@ -83,10 +83,13 @@ impl From<AdminError> for Failure {
             | AdminError::Nameless
             | AdminError::InvalidEmail(_)
             | AdminError::InvalidUsername(_)
+            | AdminError::InvalidExternalId(_)
             | AdminError::InvalidRole(_)
             | AdminError::InvalidText { .. }
             | AdminError::WeakPassword(_)
             | AdminError::NoSuchSession(_)
+            | AdminError::NoSuchApiKey(_)
+            | AdminError::ApiKey(_)
             | AdminError::Disabled(_)
             | AdminError::SharedSecret(_) => OTHER,
         };

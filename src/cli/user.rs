@@ -67,6 +67,7 @@ fn profile(person: PersonArgs) -> Profile {
         last_name: person.last_name,
         full_name: person.full_name,
         phone: person.phone,
+        external_id: person.external_id,
         fields: BTreeMap::new(),
         roles: (!person.role.is_empty()).then_some(person.role),
     }
@@ -151,6 +152,7 @@ fn show(arguments: &ShowUser) -> Result<()> {
             ("full name", text(&user.full_name)),
             ("phone", text(&user.phone)),
             ("profile", view::profile(&user)),
+            ("external id", user.external_id.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default()),
             ("roles", view::roles(&user)),
             ("state", state(&user).to_owned()),
             ("sessions", sessions.to_string()),

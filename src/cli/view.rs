@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::identity::{ExternalId, Role};
-use crate::store::{Session, User};
+use crate::identity::{ExternalId, Role, Scope};
+use crate::store::{ApiKey, Session, User};
 use crate::token::key::KeyRecord;
 
 /// Returns the user as `GET /me` shows it, and what else an operator may know. Never the password's hash.
@@ -38,6 +38,19 @@ pub fn session(session: &Session) -> Value {
         "expires_at": session.refresh.expires_at.to_rfc3339(),
         "ip": session.origin.ip,
         "user_agent": session.origin.user_agent,
+    })
+}
+
+/// Returns what may be known of a user's key; never the key.
+pub fn api_key(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id.to_string(),
+        "user_id": key.user_id.as_str(),
+        "name": key.name,
+        "scopes": key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>(),
+        "created_at": key.created_at.to_rfc3339(),
+        "expires_at": key.expires_at.map(Timestamp::to_rfc3339),
+        "last_used_at": key.last_used_at.map(Timestamp::to_rfc3339),
     })
 }
 

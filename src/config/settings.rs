@@ -175,6 +175,7 @@ pub enum Endpoint {
     Me,
     Sessions,
     PasswordChange,
+    Keys,
     Token,
     TokenVerify,
     Introspect,
@@ -197,6 +198,7 @@ impl Endpoint {
             Self::Me => "me",
             Self::Sessions => "sessions",
             Self::PasswordChange => "password_change",
+            Self::Keys => "keys",
             Self::Token => "token",
             Self::TokenVerify => "token_verify",
             Self::Introspect => "introspect",
@@ -303,6 +305,21 @@ pub struct Route {
     pub strip_prefix: bool,
     pub keep_encoded_slash: bool,
     pub rate_limit: Option<Rate>,
+    /// At least one.
+    pub credentials: Vec<CredentialPlace>,
+}
+
+/// Where a caller's credential may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialPlace {
+    Bearer,
+    ApiKeyHeader,
+    Basic,
+}
+
+impl CredentialPlace {
+    pub const ALL: [(&str, Self); 3] =
+        [("bearer", Self::Bearer), ("api-key-header", Self::ApiKeyHeader), ("basic", Self::Basic)];
 }
 
 impl Route {

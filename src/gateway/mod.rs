@@ -27,12 +27,14 @@ use crate::http::header::remove_hop_by_hop;
 use crate::http::target::Target;
 use crate::identity::Caller;
 use crate::policy::{self, Access, Permit};
+use crate::route::table;
 use crate::telemetry::metrics::AccessKind;
 use crate::upstream::{self, BytesIn, Exchange, Pools, RequestBody, ResponseBody, Upstream};
 
 pub use refuse::Refusal;
 pub use rules::{Forwarding, Rules};
 
+use credentials::Identified;
 use streams::Streams;
 
 /// A request as the edge took it in: read once, before any rule.
@@ -88,7 +90,8 @@ impl Gateway {
             return Err(Refusal::MethodNotServed);
         }
         rules.limits.admit(&route.then, ingress.client.network(), ingress.now)?;
-        let caller = self.identify(rules, &route.access, request.headers(), ingress.now)?;
+        let known = self.identify(rules, route, request.headers(), ingress.now).await?;
+        let (caller, used) = known.map(|known| (known.caller, known.place)).unzip();
         trace.caller.clone_from(&caller);
         let permit = policy::decide(&route.access, caller)?;
 
@@ -99,7 +102,7 @@ impl Gateway {
         let headers = request.headers_mut();
         remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
         join_cookies(headers);
-        credentials::remove_ours(headers, &permit, rules, &self.authenticator);
+        credentials::remove_ours(headers, used, rules, &self.authenticator);
         identity_headers::replace(headers, &permit, rules);
         forwarded::rewrite(headers, &ingress, rules);
         if upgrade.is_some() {
@@ -112,16 +115,18 @@ impl Gateway {
     }
 
     /// Returns who is asking, if the route wants to know and they say. A credential that is shown and bad is never ignored.
-    fn identify(
+    async fn identify(
         &self,
         rules: &Rules,
-        access: &Access,
+        route: &table::Route<Forwarding>,
         headers: &HeaderMap,
         now: Timestamp,
-    ) -> Result<Option<Arc<Caller>>, Refusal> {
-        match access {
+    ) -> Result<Option<Identified>, Refusal> {
+        match route.access {
             Access::Public => Ok(None),
-            Access::Optional | Access::Protected(_) => credentials::identify(headers, rules, &self.authenticator, now),
+            Access::Optional | Access::Protected(_) => {
+                credentials::identify(headers, rules, route.then.credentials, &self.authenticator, now).await
+            }
         }
     }
 
@@ -146,7 +151,7 @@ impl Gateway {
         if streams::is_long_lived(response.headers())
             && let Some(caller) = permit.caller()
         {
-            let cut = self.streams.watch(caller.principal.session);
+            let cut = self.streams.watch(&caller.principal);
             response.body_mut().cut_when(cut);
         }
         Ok(response.map(Body::Stream))
@@ -162,7 +167,7 @@ impl Gateway {
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         let client = upgrade.filter(|_| upgrade::is_websocket(response.headers())).ok_or(Refusal::UnaskedUpgrade)?;
         let server = hyper::upgrade::on(&mut response);
-        let cut = permit.caller().map(|caller| self.streams.watch(caller.principal.session));
+        let cut = permit.caller().map(|caller| self.streams.watch(&caller.principal));
         tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
             client,
             server,
@@ -185,7 +190,7 @@ fn unserved(rules: &Rules, target: &Target, method: &Method) -> Refusal {
 }
 
 /// Returns the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it says so.
-fn upstream_uri(target: &Target, route: &crate::route::table::Route<Forwarding>) -> Uri {
+fn upstream_uri(target: &Target, route: &table::Route<Forwarding>) -> Uri {
     let path_and_query = if route.strip_prefix {
         target.path_and_query_without(route.path.as_str())
     } else {

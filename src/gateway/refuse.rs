@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::auth::BadCredential;
+use crate::auth::{BadCredential, CredentialError, Unavailable};
 use crate::http::problem::Problem;
 use crate::http::target::TargetError;
 use crate::policy::Denied;
@@ -30,7 +30,9 @@ pub enum Refusal {
     #[error("more than one credential")]
     RepeatedCredential,
     #[error("{0}")]
-    BadCredential(#[from] BadCredential),
+    BadCredential(BadCredential),
+    #[error("{0}")]
+    Unavailable(Unavailable),
     #[error("this needs a credential, a role or a scope: {0:?}")]
     Denied(Denied),
     #[error("too many requests")]
@@ -49,6 +51,15 @@ pub enum Refusal {
     Overloaded,
     #[error("something failed inside")]
     Internal,
+}
+
+impl From<CredentialError> for Refusal {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Bad(why) => Self::BadCredential(why),
+            CredentialError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
 }
 
 impl From<Denied> for Refusal {
@@ -94,6 +105,7 @@ impl Refusal {
             Self::BadCredential(_) => {
                 Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "the credential is not valid, or no longer")
             }
+            Self::Unavailable(_) => said(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Self::Denied(denied) => denied_problem(*denied),
             Self::RateLimited(_) => said(StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Upstream(error) => upstream_problem(error),
@@ -120,7 +132,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(wait) => Some(*wait),
-            Self::Overloaded => Some(Duration::from_secs(1)),
+            Self::Overloaded | Self::Unavailable(_) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

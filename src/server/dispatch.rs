@@ -112,7 +112,8 @@ impl Dispatch {
         if edge.rules.after_forward_auth(target.path()).is_some() {
             visit.trace.access = Some(AccessKind::Own);
             let (authenticator, headers) = (&self.gateway.authenticator, request.headers());
-            let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, request.method(), headers)?;
+            let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, request.method(), headers);
+            let answer = Box::pin(answer).await?;
             return Ok(answer.map(Body::from));
         }
         if edge.api.owns(target.path()) {

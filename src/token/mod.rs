@@ -2,6 +2,7 @@
 //! Pure: never awaits, never reads the clock. The algorithm is a property of the key, never of a token's header.
 
 mod algorithm;
+pub mod api_key;
 mod claim_path;
 pub mod claims;
 pub mod foreign;

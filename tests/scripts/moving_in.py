@@ -10,7 +10,6 @@ import argparse
 import csv
 import json
 import random
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +24,8 @@ REAL = 20
 SAMPLE = 10
 # Distinct hashes; each is shared by many users, because a library's own overhead is what takes long.
 DISTINCT = 400
+# In KiB, of an import, however many users there are.
+MOST_MEMORY = 128 * 1024
 
 
 def make_hashes(cheap, real, count):
@@ -129,6 +130,20 @@ def command(server, *arguments):
     return done.stdout
 
 
+def import_users(server, *arguments):
+    """Returns what the import printed, how long it took, and the most memory it had, in KiB."""
+    began, most = time.monotonic(), 0
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen([server.binary, "user", "import", *arguments, "-c", server.config], stdout=out, stderr=errors)
+        while process.poll() is None:
+            most = max(most, gateway.memory_of(process.pid, "VmHWM"))
+            time.sleep(0.01)
+        out.seek(0), errors.seek(0)
+        if process.returncode != 0:
+            raise AssertionError(f"{arguments}: {process.returncode}\n{out.read()}\n{errors.read()[-2000:]}")
+        return out.read(), time.monotonic() - began, most
+
+
 def export(server):
     return {user["email"] or user["username"]: user for user in map(json.loads, command(server, "export").splitlines())}
 
@@ -148,9 +163,8 @@ def move(server, folder, system, count):
     write, cheap, real = SYSTEMS[system]
     pairs = make_hashes(cheap, real, count)
     arguments = write(folder, pairs)
-    began = time.monotonic()
-    told = command(server, "import", *arguments)
-    took = time.monotonic() - began
+    told, took, most = import_users(server, *arguments)
+    expect(most < MOST_MEMORY, f"the import took {most} KiB")
     expect(told.startswith(f"{count} rows: {count} added, 0 here already, 0 refused\n"), told)
     sample = random.sample(range(count - REAL), SAMPLE - 2) + random.sample(range(count - REAL, count), 2)
     for number in sample:
@@ -163,10 +177,11 @@ def move(server, folder, system, count):
         user = before[person(system, number)["username" if system == "zentra" else "email"]]
         expect(user["password_hash"].startswith("$argon2id$v=19$m=8,t=1,p=1$"), f"not upgraded: {user}")
         expect(user["external_id"], f"no id of the other system: {user}")
-    told = command(server, "import", *arguments)
+    told, _, _ = import_users(server, *arguments)
     expect(told == f"{count} rows: 0 added, {count} here already, 0 refused\nnothing was changed\n", told)
     expect(export(server) == before, f"{system}: a second import changed something")
-    print(f"{system}: {count} users in {took:.1f} s; {SAMPLE} signed in and were upgraded; again: nothing changed", flush=True)
+    print(f"{system}: {count} users in {took:.1f} s and {most // 1024} MiB; {SAMPLE} signed in and were upgraded; "
+          "again: nothing changed", flush=True)
 
 
 def main():
@@ -188,8 +203,6 @@ def main():
                 move(server, Path(folder), system, arguments.users)
             finally:
                 server.kill()
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"no process took more than {most // 1024} MiB")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ use super::{Admin, AdminError, Result};
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
-use crate::identity::{Role, UserId};
+use crate::identity::{ExternalId, Role, UserId};
 use crate::password::hash::Hasher;
 use crate::password::rules::Rules;
 use crate::secret::Secret;
@@ -24,6 +24,7 @@ pub struct Profile {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    pub external_id: Option<String>,
     /// Field by field, of the declared types; `None` clears one.
     pub fields: BTreeMap<String, Option<Value>>,
     /// Replaces all roles.
@@ -64,7 +65,7 @@ impl Admin {
             full_name: change.full_name.flatten(),
             phone: change.phone.flatten(),
             profile: change.profile.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
-            external_id: None,
+            external_id: change.external_id.flatten(),
             roles: change.roles.unwrap_or_default(),
             is_active: true,
             email_verified: false,
@@ -162,6 +163,9 @@ impl Profile {
             full_name: parsed(self.full_name.as_deref(), |typed| text("full name", typed))?,
             phone: parsed(self.phone.as_deref(), |typed| text("phone", typed))?,
             profile: self.fields.clone(),
+            external_id: parsed(self.external_id.as_deref(), |typed| {
+                ExternalId::parse(typed).ok_or_else(|| AdminError::InvalidExternalId(typed.to_owned()))
+            })?,
             roles: self.roles.as_deref().map(parse_roles).transpose()?,
             ..UserChange::default()
         })

@@ -1,5 +1,6 @@
 //! The endpoints, asked in process over a real store, as a client sees them.
 
+mod api_keys;
 mod limits;
 mod me;
 mod oauth;

@@ -89,6 +89,9 @@ pub struct PersonArgs {
     /// A field that `[auth.user_fields]` declares; repeat it for several
     #[arg(long, value_name = "NAME=VALUE")]
     pub field: Vec<String>,
+    /// The id that another system knows them by: its tokens find the account by it
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
     /// A role; repeat it for several
     #[arg(long, value_name = "ROLE")]
     pub role: Vec<String>,
@@ -253,7 +256,7 @@ pub struct IssueToken {
 }
 
 /// Returns the span that `text` spells, at least a second.
-fn parse_span(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "s" => 1,

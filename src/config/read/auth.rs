@@ -178,7 +178,7 @@ fn presentation(section: &Section<'_>, auth: &mut Auth, settings: &Settings) {
 }
 
 /// Every endpoint that may have a second path, and its own place below the prefix.
-const ENDPOINTS: [(Endpoint, &str); 16] = [
+const ENDPOINTS: [(Endpoint, &str); 17] = [
     (Endpoint::Register, "/register"),
     (Endpoint::Login, "/login"),
     (Endpoint::Refresh, "/refresh"),
@@ -187,6 +187,7 @@ const ENDPOINTS: [(Endpoint, &str); 16] = [
     (Endpoint::Me, "/me"),
     (Endpoint::Sessions, "/sessions"),
     (Endpoint::PasswordChange, "/password/change"),
+    (Endpoint::Keys, "/keys"),
     (Endpoint::Token, "/token"),
     (Endpoint::TokenVerify, "/token/verify"),
     (Endpoint::Introspect, "/introspect"),
