@@ -9,6 +9,7 @@ mod listeners;
 mod parts;
 mod reload;
 mod start_error;
+mod stores;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ pub use deep::check_deep;
 pub use explain::{ExplainError, Explanation, explain};
 pub use keys::{KeysError, load_trust};
 pub use start_error::StartError;
+pub use stores::{back_up, open_store, refuse_to_migrate};
 
 use parts::Parts;
 

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod selftest;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use accounts::{
 };
 
 pub use selftest::Selftest;
+pub use store::{Backup, Migrate, StoreCommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -75,6 +77,9 @@ pub enum Command {
     /// See and rotate signing keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Save the store, or move it to another place
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Judge and issue tokens
     #[command(subcommand)]
     Token(TokenCommand),

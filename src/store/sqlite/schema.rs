@@ -60,6 +60,16 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Whether another process, or another part of this one, has the file open: in WAL mode each holds a shared lock on it for as
+/// long. What is wrong with the file otherwise is for opening it to say.
+pub fn is_open_elsewhere(path: &Path) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Ok(connection) = Connection::open_with_flags(path, flags) else { return false };
+    // With `locking_mode` EXCLUSIVE a WAL file is opened for one process alone, or not at all.
+    let alone = connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; ROLLBACK");
+    alone.is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+}
+
 /// Makes the file readable by its owner alone, before `SQLite` would make it with the umask's mode; the log beside it inherits that.
 fn create_private(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
@@ -101,7 +111,7 @@ fn switch_to_wal(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Returns the file's version, 0 for an empty file, if it is one that this program can use. In a transaction, because another
 /// process may be writing the first version between one question and the next.
-fn version(connection: &Transaction<'_>) -> Result<usize, StoreError> {
+pub(super) fn version(connection: &Transaction<'_>) -> Result<usize, StoreError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -204,6 +214,22 @@ mod tests {
         let error = open_writer(Path::new("/nonexistent/store.db")).unwrap_err();
         assert!(matches!(error.reason, StoreError::Unavailable(_)));
         assert!(error.to_string().contains("/nonexistent/store.db"), "{error}");
+    }
+
+    #[test]
+    fn whether_others_have_the_file_open_is_known() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store.db");
+        assert!(!is_open_elsewhere(&path) && !path.exists(), "asking makes no file");
+        let open = open_writer(&path).unwrap();
+        assert!(is_open_elsewhere(&path));
+        let reader = open_reader(&path).unwrap();
+        version(&reader.unchecked_transaction().unwrap()).unwrap();
+        drop(open);
+        assert!(is_open_elsewhere(&path), "a reader counts, too");
+        drop(reader);
+        assert!(!is_open_elsewhere(&path));
+        assert!(open_writer(&path).is_ok(), "asking leaves the file as it was");
     }
 
     #[test]
