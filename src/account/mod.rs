@@ -7,6 +7,7 @@ pub mod error;
 pub mod feed;
 pub mod grant;
 pub mod hashers;
+pub mod keys;
 mod limits;
 mod login;
 mod password;

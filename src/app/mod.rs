@@ -24,7 +24,7 @@ use crate::telemetry::sink::Sink;
 
 pub use deep::check_deep;
 pub use explain::{ExplainError, Explanation, explain};
-pub use keys::{KeysError, load_trust};
+pub use keys::{HEARD_EVERYWHERE, KeysError, load_trust};
 pub use start_error::StartError;
 pub use stores::{back_up, open_store, refuse_to_migrate};
 

@@ -18,7 +18,7 @@ use clap_complete::Shell;
 
 pub use accounts::{
     AddUser, DeleteUser, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword, PasswordArgs,
-    PersonArgs, RevokeSessions, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
+    PersonArgs, RevokeSessions, RotateKey, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
 };
 
 pub use selftest::Selftest;
