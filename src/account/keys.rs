@@ -50,3 +50,33 @@ impl Accounts {
         Ok(Some(new))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::fixture::World;
+
+    const SCHEDULE: Schedule = Schedule { every: Duration::from_secs(1000), ahead: Duration::from_secs(100) };
+
+    async fn rotate(world: &World) -> Option<KeyRecord> {
+        world.accounts.rotate_key_if_due(Algorithm::EdDsa, None, SCHEDULE).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_next_key_is_published_once_when_it_is_time_and_audited() {
+        let world = World::new();
+        assert!(rotate(&world).await.is_none(), "without a key there is none to follow");
+        let first = new_key(Algorithm::EdDsa, None, Duration::ZERO, world.clock.now()).unwrap();
+        world.store.ensure_key(first.clone()).await.unwrap();
+        world.clock.advance(Duration::from_secs(899));
+        assert!(rotate(&world).await.is_none());
+        world.clock.advance(Duration::from_secs(1));
+        let second = rotate(&world).await.unwrap();
+        assert_eq!(second.signs_from, first.created_at.plus(SCHEDULE.every));
+        assert!(rotate(&world).await.is_none(), "it is published already");
+        let keys = world.store.list_keys().await.unwrap();
+        let retired: Vec<_> = keys.iter().map(|key| (key.kid.as_str(), key.retired_at)).collect();
+        assert_eq!(retired, [(second.kid.as_str(), None), (first.kid.as_str(), Some(second.signs_from))]);
+        assert_eq!(world.events(), ["key.rotated"]);
+    }
+}

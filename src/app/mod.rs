@@ -64,6 +64,8 @@ async fn run(parts: Parts, source: Option<PathBuf>, announce: impl FnOnce(&Runni
     // Asked for before anything listens, so that no signal finds the default action.
     let mut ends = Ends::new().map_err(StartError::internal)?;
     let hangups = signal(SignalKind::hangup()).map_err(StartError::internal)?;
+    // A store that meets a limit on the size of files is an error of that write, not the end of the process.
+    let _too_large = signal(SignalKind::from_raw(libc::SIGXFSZ)).map_err(StartError::internal)?;
     let servers = parts.listen()?;
     let upkeep = upkeep::start(&parts, source, hangups);
     announce(&servers.running(&parts));

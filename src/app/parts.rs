@@ -53,7 +53,9 @@ impl Parts {
     pub async fn assemble(settings: Settings, metrics: Arc<Metrics>, lines: Lines) -> Result<Self, StartError> {
         let clock = Clock::system();
         let store = stores::open_store(&settings.store).await?;
-        let trust = Live::new(keys::load_trust(&settings, &store, clock.now()).await?);
+        let in_store = |error| stores::name_store(&settings.store, error);
+        let trust = keys::load_trust(&settings, &store, clock.now()).await;
+        let trust = Live::new(trust.map_err(|error| in_store(error.into()))?);
         let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
         let authenticator = Arc::new(Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS));
@@ -70,7 +72,7 @@ impl Parts {
             audit: Audit::new(lines.clone()).counting(Arc::clone(&metrics)),
             clock: clock.clone(),
         }));
-        accounts.feed().catch_up().await?;
+        accounts.feed().catch_up().await.map_err(|error| in_store(error.into()))?;
         let edge = Live::new(edge(&settings, &accounts, &authenticator, &trust));
         let shared = Shared {
             turn: tokio::sync::Mutex::default(),

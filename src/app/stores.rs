@@ -18,6 +18,15 @@ pub async fn open_store(store: &Store) -> Result<SharedStore, StartError> {
     }
 }
 
+/// Returns the error with the store that it came from, if it came from one.
+pub(super) fn name_store(store: &Store, error: StartError) -> StartError {
+    let Store::Sqlite { path } = store;
+    match error {
+        StartError::Store(reason) => StartError::Store(format!("the store `{}`: {reason}", path.display())),
+        StartError::Configuration(_) | StartError::Listen(_) | StartError::Internal(_) => error,
+    }
+}
+
 /// Says why nothing can be moved from the one to the other, before either is opened.
 pub fn refuse_to_migrate(from: &Store, to: &Store) -> Result<(), StartError> {
     let Store::Sqlite { path } = from;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::store::StoreError;
 
@@ -22,8 +22,12 @@ const MIGRATIONS: &[&str] = &[
 /// "VSTB" in ASCII, the file's `application_id`.
 const APPLICATION: i64 = 0x5653_5442;
 
-/// How long one process waits for another one's write (a command beside the running gateway).
-const BUSY: Duration = Duration::from_secs(5);
+/// How long one process waits for another one's write (a command beside the running gateway). A request may wait for a batch that
+/// waits this long and then in one that does the same, and has to be answered within five seconds.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// How long opening waits: others may be bringing the file to this version.
+const BUSY_OPENING: Duration = Duration::from_secs(10);
 
 /// Enough for every statement that the store has.
 const STATEMENTS: usize = 64;
@@ -81,8 +85,12 @@ fn create_private(path: &Path) -> io::Result<()> {
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let mut connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_OPENING)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // SQLite opens what it may not write for reading, and would say so at the first write.
+    if connection.is_readonly(MAIN_DB)? {
+        return Err(StoreError::Unavailable("this user may not write the file".into()));
+    }
     // Before the first write, so that a file which isn't ours stays untouched.
     version(&connection.transaction()?)?;
     switch_to_wal(&connection)?;
@@ -90,6 +98,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
     migrate(&mut connection)?;
+    connection.busy_timeout(BUSY)?;
     Ok(connection)
 }
 
@@ -97,7 +106,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 /// which `SQLite` answers at once with `BUSY`, without the patience of `busy_timeout`.
 fn switch_to_wal(connection: &Connection) -> rusqlite::Result<()> {
     const PAUSE: Duration = Duration::from_millis(20);
-    let mut patience = BUSY;
+    let mut patience = BUSY_OPENING;
     loop {
         match connection.pragma_update(None, "journal_mode", "WAL") {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && !patience.is_zero() => {
