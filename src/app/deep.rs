@@ -66,7 +66,7 @@ async fn look_at_store(settings: &Settings) -> Result<(), String> {
             None => Ok(()),
         };
     }
-    let store = stores::open_store(&settings.store).await.map_err(|error| error.to_string())?;
+    let store = stores::open_store(&settings.store).map_err(|error| error.to_string())?;
     let answered = timeout(Duration::from_secs(5), keys::load_trust(settings, &store, Clock::system().now())).await;
     let checked = match answered {
         Ok(Ok(_)) => Ok(()),

@@ -52,7 +52,7 @@ impl Parts {
     /// Opens the store, finds or makes the keys, and tells the serving side what has been revoked before.
     pub async fn assemble(settings: Settings, metrics: Arc<Metrics>, lines: Lines) -> Result<Self, StartError> {
         let clock = Clock::system();
-        let store = stores::open_store(&settings.store).await?;
+        let store = stores::open_store(&settings.store)?;
         let in_store = |error| stores::name_store(&settings.store, error);
         let trust = keys::load_trust(&settings, &store, clock.now()).await;
         let trust = Live::new(trust.map_err(|error| in_store(error.into()))?);

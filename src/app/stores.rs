@@ -9,7 +9,7 @@ use crate::store::SharedStore;
 use crate::store::sqlite::{self, BackupError, Existing, SqliteStore};
 
 /// Opens the store; a file that is not there is made.
-pub async fn open_store(store: &Store) -> Result<SharedStore, StartError> {
+pub fn open_store(store: &Store) -> Result<SharedStore, StartError> {
     match store {
         Store::Sqlite { path } => {
             let store = SqliteStore::open(path).map_err(|error| StartError::Store(error.to_string()))?;

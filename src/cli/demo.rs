@@ -90,7 +90,7 @@ fn add_admin(settings: &Settings, password: &Secret<String>) -> Result<()> {
     let profile =
         Profile { email: Some(ADMIN.to_owned()), roles: Some(vec!["admin".to_owned()]), ..Profile::default() };
     block_on(async {
-        let store = app::open_store(&settings.store).await?;
+        let store = app::open_store(&settings.store)?;
         let admin = Admin::new(Arc::clone(&store), Audit::default());
         let added = admin.add_user(&profile, Some(password), &passwords(settings), now()).await;
         store.close().await;

@@ -38,8 +38,8 @@ fn move_all(arguments: &Migrate) -> Result<()> {
     let to = named("--to", &arguments.to)?;
     app::refuse_to_migrate(&from, &to)?;
     let moved = block_on(async {
-        let source = app::open_store(&from).await?;
-        let target = app::open_store(&to).await?;
+        let source = app::open_store(&from)?;
+        let target = app::open_store(&to)?;
         let moved = migrate_shown(&source, &target).await;
         target.close().await;
         source.close().await;

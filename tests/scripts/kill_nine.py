@@ -44,7 +44,7 @@ upstream = "http://127.0.0.1:9"
 class Round:
     number: int
     transport: str
-    killed: str
+    killed: str = ""
     answered: int = 0
     wrong: list = field(default_factory=list)
     samples: int = 0
@@ -78,16 +78,17 @@ def work_until_cut_off(gateway, client, this):
         this.wrong.append(str(error))
 
 
-def run_and_kill(gateway, promises, this, clients):
-    """Starts the gateway, lets clients work, and kills it."""
+def kill_while_starting(gateway, this):
+    gateway.kill()
     gateway.start()
-    if this.killed == "start":
-        pause = random.uniform(0, 0.08)
-        time.sleep(pause)
-        this.killed = f"{pause * 1000:.0f} ms of starting"
-        gateway.kill()
-        return
-    gateway.wait_until_ready()
+    pause = random.uniform(0, 0.08)
+    time.sleep(pause)
+    this.killed = f"{pause * 1000:.0f} ms of starting"
+    gateway.kill()
+
+
+def work_and_kill(gateway, promises, this, clients):
+    """Lets clients work on the gateway, which runs, and kills it."""
     before = promises.answered
     people = [Client(promises, f"r{this.number}c{client}") for client in range(clients)]
     threads = [
@@ -134,16 +135,19 @@ def check_people(gateway, promises, this, count):
 
 
 def one_round(gateway, promises, number, options):
-    gateway.tls = "off" if number % 2 else "self-signed"
-    this = Round(number, "http" if number % 2 else "https", "start" if number % 7 == 1 else "")
-    run_and_kill(gateway, promises, this, options.clients)
+    """Kills the gateway that runs and starts the one that the next round kills."""
+    this = Round(number, "http" if gateway.tls == "off" else "https")
+    if number % 7 == 1:
+        kill_while_starting(gateway, this)
+    else:
+        work_and_kill(gateway, promises, this, options.clients)
     started = time.monotonic()
+    gateway.tls = "off" if number % 2 else "self-signed"
     gateway.start()
     gateway.wait_until_ready()
     this.restart_ms = (time.monotonic() - started) * 1000
     check_file(gateway.folder / "vestibule.db", promises, this)
     check_people(gateway, promises, this, options.samples)
-    gateway.kill()
     return this
 
 
@@ -163,6 +167,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="kill-nine-") as folder:
         gateway = Gateway(options.binary, folder, CONFIG)
         try:
+            gateway.start()
+            gateway.wait_until_ready()
             for number in range(1, options.rounds + 1):
                 this = one_round(gateway, promises, number, options)
                 failed += not this.is_good()
