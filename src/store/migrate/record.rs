@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::identity::{Role, Scope};
+use crate::identity::{ExternalId, Role, Scope};
 use crate::secret::sha256;
 use crate::store::{ApiKey, Batch, Change, ChangeKind, Session, User};
 use crate::token::key::KeyRecord;
@@ -94,7 +94,7 @@ fn parts_of_user(user: &User) -> Value {
     } = user;
     let roles: Vec<&str> = roles.iter().map(Role::as_str).collect();
     let times = [password_changed_at, created_at, updated_at].map(|at| at.as_millis());
-    let external_id = external_id.as_ref().map(|id| id.as_str());
+    let external_id = external_id.as_ref().map(ExternalId::as_str);
     json!([
         id.as_str(),
         [email, username, first_name, last_name, full_name, phone],
