@@ -79,7 +79,7 @@ class Gateway:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder)
 
     def wait_until_ready(self):
-        wait_until(self.is_ready, f"{self.binary} serves")
+        wait_until(self.is_ready, f"{self.binary} serves", 120)
 
     def is_ready(self):
         """Returns whether /readyz says so. Raises when the process has ended."""
