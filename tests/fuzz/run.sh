@@ -14,6 +14,7 @@ if [ -f "${2:-}" ]; then input=$(realpath "$2"); else input=; fi
 cd "$(dirname "$0")"
 
 host=$(rustc -vV | sed -n 's/^host: //p')
+built=../../target/fuzz
 # What cargo-fuzz passes, less its sanitizers, which need a nightly compiler, and less `--cfg fuzzing`, which changes what
 # some crates do. Without `--target` build scripts would be instrumented too, and not link.
 flags='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4'
@@ -22,7 +23,7 @@ for option in inline-8bit-counters pc-table trace-compares; do flags="$flags -Cl
 build() {
     # The same versions as in the product: what is not in its lock file is only what fuzzing needs.
     cp ../../Cargo.lock Cargo.lock
-    RUSTFLAGS="$flags" cargo build --release --target "$host" "$@"
+    CARGO_TARGET_DIR=$built RUSTFLAGS=$flags cargo build --release --target "$host" "$@"
 }
 
 fuzz() {
@@ -32,7 +33,7 @@ fuzz() {
     dictionary=
     if [ -f "seeds/$target.dict" ]; then dictionary="-dict=seeds/$target.dict"; fi
     echo "== $target, $seconds s"
-    "target/$host/release/$target" "corpus/$target" "seeds/$target" $dictionary -artifact_prefix="artifacts/$target/" \
+    "$built/$host/release/$target" "corpus/$target" "seeds/$target" $dictionary -artifact_prefix="artifacts/$target/" \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "$@" </dev/null
 }
 
@@ -52,7 +53,7 @@ all)
     target=$1
     shift
     build --bin "$target"
-    if [ -n "$input" ]; then exec "target/$host/release/$target" "$input"; fi
+    if [ -n "$input" ]; then exec "$built/$host/release/$target" "$input"; fi
     seconds=${1:-60}
     if [ $# -gt 0 ]; then shift; fi
     fuzz "$target" "$seconds" "$@"

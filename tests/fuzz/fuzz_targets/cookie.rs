@@ -6,7 +6,7 @@
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use vestibule::http::cookie::{cookie_values, remove_cookie};
+use vestibule::http::cookie::{cookie_values, join_cookies, remove_cookie};
 
 fuzz_target!(|data: &[u8]| -> Corpus {
     let mut lines = data.split(|&byte| byte == b'\n');
@@ -33,6 +33,11 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let kept: Vec<&[u8]> = pairs(&before).filter(is_kept).collect();
     let left: Vec<&[u8]> = pairs(&headers).filter(|pair| !pair.is_empty()).collect();
     assert_eq!(left, kept, "a neighbour was touched");
+    join_cookies(&mut headers);
+    assert!(headers.get_all(COOKIE).iter().count() <= 1);
+    let joined: Vec<&[u8]> = pairs(&headers).filter(|pair| !pair.is_empty()).collect();
+    assert_eq!(joined, kept, "joining changed what there was");
+    assert_eq!(cookie_values(&headers, name).count(), 0, "joining brought one back");
     Corpus::Keep
 });
 
