@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::upgrade::{self, WEBSOCKET_VERSION};
+use super::upgrade;
 use crate::auth::BadCredential;
 use crate::http::problem::Problem;
 use crate::http::target::TargetError;
+use crate::http::websocket;
 use crate::policy::Denied;
 use crate::upstream::{BodyError, UpstreamError};
 
@@ -28,6 +29,8 @@ pub enum Refusal {
     EncodedSlash,
     #[error("this method is not served")]
     MethodNotServed,
+    #[error("Expect is not `100-continue`")]
+    UnknownExpectation,
     #[error("WebSocket is spoken in version 13 only")]
     WebSocketVersion,
     #[error("more than one credential")]
@@ -42,6 +45,8 @@ pub enum Refusal {
     Upstream(#[from] UpstreamError),
     #[error("the upstream switched protocols although nobody had asked it to")]
     UnaskedUpgrade,
+    #[error("the upstream answered the request for a WebSocket as one for a document")]
+    DeclinedUpgrade,
     #[error("the body is longer than {0} bytes")]
     BodyTooLong(usize),
     #[error("the body did not arrive within {0:?}")]
@@ -78,7 +83,7 @@ impl Refusal {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         if let Self::WebSocketVersion = self {
-            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(WEBSOCKET_VERSION));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(websocket::VERSION));
             upgrade::announce(headers);
         }
         if self.breaks_framing() {
@@ -97,6 +102,7 @@ impl Refusal {
             }
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotServed => said(StatusCode::NOT_IMPLEMENTED, "method_not_served"),
+            Self::UnknownExpectation => said(StatusCode::EXPECTATION_FAILED, "unknown_expectation"),
             Self::WebSocketVersion => said(StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadCredential(_) => {
@@ -105,7 +111,7 @@ impl Refusal {
             Self::Denied(denied) => denied_problem(*denied),
             Self::RateLimited(_) => said(StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Upstream(error) => upstream_problem(error),
-            Self::UnaskedUpgrade => said(StatusCode::BAD_GATEWAY, "upstream_failed"),
+            Self::UnaskedUpgrade | Self::DeclinedUpgrade => said(StatusCode::BAD_GATEWAY, "upstream_failed"),
             Self::BodyTooLong(_) => said(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate(_) => said(StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::BodyBroken => said(StatusCode::BAD_REQUEST, "invalid_body"),
