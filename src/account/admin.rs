@@ -3,11 +3,13 @@
 //! Called by `cli`; knows no terminal and no HTTP. Passwords are hashed on the caller's thread, which has nothing else to do.
 
 mod keys;
+mod newcomers;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod users;
 
+pub use newcomers::{Admitted, Gate, Mode, Newcomer, Outcome, Refusal};
 pub use sessions::{Issue, IssuedTokens};
 pub use users::{Passwords, Profile};
 

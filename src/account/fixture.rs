@@ -86,7 +86,7 @@ pub(crate) fn registering(email: &str) -> Registering {
 }
 
 pub(crate) fn login(name: &str, password: &str) -> Login {
-    Login { email: None, username: Some(name.into()), password: Some(Secret::new(password.into())) }
+    Login { email: None, username: Some(name.into()), password: Some(Secret::new(password.into())), scopes: None }
 }
 
 pub(crate) fn context(ip: &str) -> Context {
@@ -120,6 +120,7 @@ fn settings() -> AccountSettings {
     AccountSettings {
         registration: Registration::Open,
         required_fields: vec![Field::Email],
+        user_fields: BTreeMap::new(),
         access_ttl: 15 * MINUTE,
         refresh: RefreshPolicy {
             ttl: 7 * 24 * 60 * MINUTE,

@@ -5,8 +5,10 @@
 pub mod admin;
 pub mod error;
 pub mod feed;
+mod fields;
 pub mod grant;
 pub mod hashers;
+pub mod keys;
 mod limits;
 mod login;
 mod password;

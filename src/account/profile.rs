@@ -10,7 +10,7 @@ use crate::identity::email::Email;
 use crate::identity::username::Username;
 use crate::identity::{Principal, Role, UserId};
 use crate::secret::Secret;
-use crate::store::{User, UserChange, UserKey};
+use crate::store::{ProfileFields, User, UserChange, UserKey};
 use crate::telemetry::audit::Event;
 
 /// A user as they see themselves.
@@ -23,6 +23,7 @@ pub struct Profile {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    pub profile: ProfileFields,
     pub is_active: bool,
     pub email_verified: bool,
     pub roles: Vec<Role>,
@@ -39,6 +40,7 @@ impl From<User> for Profile {
             last_name: user.last_name,
             full_name: user.full_name,
             phone: user.phone,
+            profile: user.profile,
             is_active: user.is_active,
             email_verified: user.email_verified,
             roles: user.roles,
@@ -56,6 +58,8 @@ pub struct ProfileChange {
     pub last_name: Option<Option<String>>,
     pub full_name: Option<Option<String>>,
     pub phone: Option<Option<String>>,
+    /// Field by field; `null` clears one.
+    pub profile: ProfileFields,
 }
 
 impl ProfileChange {
@@ -102,6 +106,7 @@ impl ProfileChange {
             last_name: text(Field::LastName).filter(|text| *text != user.last_name),
             full_name: text(Field::FullName).filter(|text| *text != user.full_name),
             phone: text(Field::Phone).filter(|text| *text != user.phone),
+            profile: faults.profile_change(&self.profile, &settings.user_fields),
             ..UserChange::default()
         };
         faults.finish()?;
@@ -116,6 +121,7 @@ fn changes_nothing(change: &UserChange) -> bool {
         && change.last_name.is_none()
         && change.full_name.is_none()
         && change.phone.is_none()
+        && change.profile.is_empty()
 }
 
 impl Accounts {

@@ -267,7 +267,7 @@ async fn a_user_without_a_required_name_still_needs_one_of_the_two() {
     world.change_settings(|settings| settings.required_fields = vec![Field::Username, Field::Phone]);
     let error = world.accounts.register(registering("ada@example.com"), &context(HOME)).await.unwrap_err();
     let AccountError::Invalid(faults) = error else { panic!("{error:?}") };
-    assert_eq!(faults.iter().map(|fault| fault.field).collect::<Vec<_>>(), ["username", "phone"]);
+    assert_eq!(faults.iter().map(|fault| fault.field.as_ref()).collect::<Vec<_>>(), ["username", "phone"]);
 }
 
 #[tokio::test]

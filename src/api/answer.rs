@@ -79,6 +79,7 @@ pub fn profile(profile: &Profile) -> Value {
         "last_name": profile.last_name,
         "full_name": profile.full_name,
         "phone": profile.phone,
+        "profile": profile.profile,
         "is_active": profile.is_active,
         "email_verified": profile.email_verified,
         "roles": roles(&profile.roles),

@@ -8,6 +8,7 @@ mod error;
 mod input;
 mod me;
 mod oauth;
+mod object;
 mod openapi;
 mod password;
 mod routes;

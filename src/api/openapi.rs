@@ -131,16 +131,16 @@ fn schemas(access_token_name: &str) -> Value {
     const OWN: [&str; 6] = ["email", "username", "first_name", "last_name", "full_name", "phone"];
     let registration: Vec<&str> = OWN.into_iter().chain(["password"]).collect();
     json!({
-        "Registration": closed(&registration, &["password"]),
+        "Registration": with_profile(closed(&registration, &["password"])),
         "Login": closed(&["email", "username", "password"], &["password"]),
         "RefreshToken": closed(&["refresh_token"], &["refresh_token"]),
         "OptionalRefreshToken": closed(&["refresh_token"], &[]),
         "Password": closed(&["password"], &["password"]),
         "PasswordChange": closed(&["current_password", "new_password"], &["current_password", "new_password"]),
-        "ProfileChange": nullable(&OWN),
+        "ProfileChange": with_profile(nullable(&OWN)),
         "TokenRequest": open(&json!({
             "grant_type": {"enum": ["password", "refresh_token"]},
-            "username": text(), "password": text(), "refresh_token": text(),
+            "username": text(), "password": text(), "refresh_token": text(), "scope": text(),
         })),
         "GivenToken": open(&json!({"token": text(), "token_type_hint": text()})),
         "Grant": open(&json!({
@@ -153,7 +153,7 @@ fn schemas(access_token_name: &str) -> Value {
         })),
         "Profile": open(&json!({
             "id": text(), "email": maybe(), "username": maybe(), "first_name": maybe(), "last_name": maybe(),
-            "full_name": maybe(), "phone": maybe(), "is_active": {"type": "boolean"},
+            "full_name": maybe(), "phone": maybe(), "profile": {"type": "object"}, "is_active": {"type": "boolean"},
             "email_verified": {"type": "boolean"}, "roles": {"type": "array", "items": text()}, "created_at": moment(),
         })),
         "Sessions": {"type": "array", "items": open(&json!({
@@ -198,4 +198,10 @@ fn closed(names: &[&str], required: &[&str]) -> Value {
 fn nullable(names: &[&str]) -> Value {
     let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), maybe())).collect();
     json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+/// Adds the fields that the configuration declares.
+fn with_profile(mut schema: Value) -> Value {
+    schema["properties"]["profile"] = json!({"type": ["object", "null"]});
+    schema
 }

@@ -96,12 +96,18 @@ impl Authenticator {
 
     fn verify_ours(&self, trust: &Trust, token: &str, now: Timestamp) -> Result<Known, BadCredential> {
         let claims = claims::verify_access(&trust.access, &trust.expected, token, now)?;
-        let expires_at = claims.expires_at();
+        let (expires_at, is_narrowed) = (claims.expires_at(), claims.is_narrowed());
         let signed = claims.into_principal();
         // The version is taken before the look, so that an end that comes in between makes the entry stale, not lasting.
         let (version, principal) = match self.revocations.look(signed.session, &signed.user_id) {
             Looked::Revoked => return Err(BadCredential::Revoked),
             Looked::AsSigned(version) => (version, signed),
+            Looked::Changed(version, standing) if is_narrowed => {
+                let limit = signed.scopes.clone();
+                let mut principal = apply(signed, standing)?;
+                principal.scopes.retain(|scope| limit.contains(scope));
+                (version, principal)
+            }
             Looked::Changed(version, standing) => (version, apply(signed, standing)?),
         };
         Ok(Known { caller: Arc::new(Caller::new(principal, expires_at)), version, issuer_keys: None })

@@ -71,7 +71,13 @@ impl From<AdminError> for Failure {
         let code = match &error {
             AdminError::Store(StoreError::Unavailable(_) | StoreError::Damaged(_)) => UNAVAILABLE,
             AdminError::Key(_) => CONFIG,
-            AdminError::Store(StoreError::EmailTaken | StoreError::UsernameTaken | StoreError::NotFound)
+            AdminError::Store(
+                StoreError::EmailTaken
+                | StoreError::UsernameTaken
+                | StoreError::ExternalIdTaken
+                | StoreError::TooManyKeys
+                | StoreError::NotFound,
+            )
             | AdminError::NoSuchUser(_)
             | AdminError::Ambiguous { .. }
             | AdminError::Nameless

@@ -73,6 +73,7 @@ impl Admin {
             origin: Origin { ip: String::new(), user_agent: "vestibule token issue".to_owned() },
             refresh,
             access_expires_at,
+            scopes: None,
             password_changed_at: None,
         };
         self.store.insert_session(record).await.map_err(|error| match error {

@@ -20,6 +20,7 @@ async fn a_profile_has_every_field_even_those_that_are_unknown() {
         "last_name",
         "full_name",
         "phone",
+        "profile",
         "is_active",
         "email_verified",
         "roles",

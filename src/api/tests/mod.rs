@@ -3,6 +3,7 @@
 mod limits;
 mod me;
 mod oauth;
+mod profile;
 mod refresh;
 mod routes;
 mod sign_in;

@@ -34,6 +34,19 @@ fn unknown_keys_and_sections_are_told_the_nearest_name() {
 }
 
 #[test]
+fn declared_fields_must_make_sense() {
+    expect_each(&[
+        ("[auth.user_fields]\nBorn = {}", "Born", "a letter first"),
+        ("[auth.user_fields]\na.type = \"text\"", "\"text\"", "\"string\" or \"integer\""),
+        ("[auth.user_fields.a]\nrequired = true\nwrite = \"admin\"", "true", "may not write it"),
+        ("[auth.user_fields.a]\ntype = \"date\"\nvalues = [\"x\"]", "[\"x\"]", "type = \"string\""),
+        ("[auth.user_fields.a]\nvalues = [\" x\"]", "\" x\"", "a text that the field may be"),
+        ("[auth.user_fields.a]\nmax_length = 5000", "5000", "from 1 to 4096"),
+        ("[auth.user_fields.a]\nrequierd = true", "requierd", "did you mean `required`?"),
+    ]);
+}
+
+#[test]
 fn values_of_the_wrong_type_are_told_the_right_one() {
     expect_each(&[
         ("[server]\ndrain = 30", "30", "found the number 30, expected a duration"),

@@ -3,12 +3,12 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::values::Roles;
+use super::values::{Profile, Roles};
 use super::{changes, sessions};
 use crate::clock::Timestamp;
-use crate::identity::UserId;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
+use crate::identity::{ExternalId, UserId};
 use crate::store::{ChangeKind, NewSession, NewUser, PasswordChange, Result, StoreError, User, UserChange, UserKey};
 
 /// A user with the two keys that no other room sees again.
@@ -30,9 +30,11 @@ pub(super) fn insert(database: &Connection, new: &NewUser, session: Option<&NewS
             last_name: new.last_name.clone(),
             full_name: new.full_name.clone(),
             phone: new.phone.clone(),
+            profile: new.profile.clone(),
+            external_id: new.external_id.clone(),
             roles: new.roles.clone(),
             is_active: new.is_active,
-            email_verified: false,
+            email_verified: new.email_verified,
             password_hash: new.password_hash.clone(),
             password_changed_at: new.now,
             created_at: new.now,
@@ -47,6 +49,20 @@ pub(super) fn insert(database: &Connection, new: &NewUser, session: Option<&NewS
     Ok(stored.user)
 }
 
+/// Puts a user of another store in the place of who is here under that id.
+pub(super) fn import(database: &Connection, user: User) -> Result<()> {
+    let no_name = |what| StoreError::Damaged(format!("user {} has {what} by which nobody could sign in", user.id));
+    let email = user.email.as_deref().map(|email| Email::parse(email).map_err(|_| no_name("an e-mail address")));
+    let username = user.username.as_deref().map(|name| Username::parse(name).map_err(|_| no_name("a user name")));
+    let stored = Stored {
+        email_key: email.transpose()?.map(|email| email.key().to_owned()),
+        username_key: username.transpose()?.map(|username| username.key().to_owned()),
+        user,
+    };
+    let sql = if by_id(database, &stored.user.id)?.is_some() { UPDATE } else { INSERT };
+    write(database, sql, &stored)
+}
+
 pub(super) fn by_id(database: &Connection, id: &UserId) -> Result<Option<User>> {
     Ok(stored(database, id)?.map(|stored| stored.user))
 }
@@ -56,6 +72,7 @@ pub(super) fn find(database: &Connection, key: &UserKey) -> Result<Option<User>>
         UserKey::Id(id) => return by_id(database, id),
         UserKey::Email(email) => ("SELECT * FROM users WHERE email_key = ?1", email.key()),
         UserKey::Username(username) => ("SELECT * FROM users WHERE username_key = ?1", username.key()),
+        UserKey::ExternalId(id) => ("SELECT * FROM users WHERE external_id = ?1", id.as_str()),
     };
     database.prepare_cached(sql)?.query_and_then([key], read)?.next().transpose()
 }
@@ -138,6 +155,13 @@ fn apply(stored: &mut Stored, change: UserChange) {
     set(&mut user.last_name, change.last_name);
     set(&mut user.full_name, change.full_name);
     set(&mut user.phone, change.phone);
+    for (name, value) in change.profile {
+        match value {
+            Some(value) => user.profile.insert(name, value),
+            None => user.profile.remove(&name),
+        };
+    }
+    set(&mut user.external_id, change.external_id);
     set(&mut user.roles, change.roles);
     set(&mut user.is_active, change.is_active);
 }
@@ -151,27 +175,33 @@ fn set<T>(field: &mut T, value: Option<T>) {
 /// Says which name is taken, the e-mail first, by anyone but `except`. The indexes would refuse as well, but in an order of
 /// their own, and a row imported twice would be refused for its id.
 fn refuse_taken(database: &Connection, stored: &Stored, except: Option<&UserId>) -> Result<()> {
-    let taken = |sql: &str, key: &Option<String>| -> Result<bool> {
+    let taken = |sql: &str, key: Option<&str>| -> Result<bool> {
         Ok(database.prepare_cached(sql)?.exists(params![key, except])?)
     };
-    if taken("SELECT 1 FROM users WHERE email_key = ?1 AND id IS NOT ?2", &stored.email_key)? {
+    if taken("SELECT 1 FROM users WHERE email_key = ?1 AND id IS NOT ?2", stored.email_key.as_deref())? {
         return Err(StoreError::EmailTaken);
     }
-    if taken("SELECT 1 FROM users WHERE username_key = ?1 AND id IS NOT ?2", &stored.username_key)? {
+    if taken("SELECT 1 FROM users WHERE username_key = ?1 AND id IS NOT ?2", stored.username_key.as_deref())? {
         return Err(StoreError::UsernameTaken);
+    }
+    let external_id = stored.user.external_id.as_ref().map(ExternalId::as_str);
+    if taken("SELECT 1 FROM users WHERE external_id = ?1 AND id IS NOT ?2", external_id)? {
+        return Err(StoreError::ExternalIdTaken);
     }
     Ok(())
 }
 
 const INSERT: &str = "
     INSERT INTO users (id, email, email_key, username, username_key, first_name, last_name, full_name, phone, roles,
-                       is_active, email_verified, password_hash, password_changed_at, created_at, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                       is_active, email_verified, password_hash, password_changed_at, created_at, updated_at, profile,
+                       external_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
 const UPDATE: &str = "
     UPDATE users SET email = ?2, email_key = ?3, username = ?4, username_key = ?5, first_name = ?6, last_name = ?7,
                      full_name = ?8, phone = ?9, roles = ?10, is_active = ?11, email_verified = ?12, password_hash = ?13,
-                     password_changed_at = ?14, created_at = ?15, updated_at = ?16
+                     password_changed_at = ?14, created_at = ?15, updated_at = ?16, profile = ?17,
+                     external_id = ?18
     WHERE id = ?1";
 
 /// Runs [`INSERT`] or [`UPDATE`], which number their parameters alike.
@@ -194,6 +224,8 @@ fn write(database: &Connection, sql: &str, stored: &Stored) -> Result<()> {
         user.password_changed_at,
         user.created_at,
         user.updated_at,
+        Profile(user.profile.clone()),
+        user.external_id,
     ])?;
     Ok(())
 }
@@ -214,6 +246,8 @@ fn read(row: &Row<'_>) -> Result<User> {
         last_name: row.get("last_name")?,
         full_name: row.get("full_name")?,
         phone: row.get("phone")?,
+        profile: row.get::<_, Profile>("profile")?.0,
+        external_id: row.get("external_id")?,
         roles: row.get::<_, Roles>("roles")?.0,
         is_active: row.get("is_active")?,
         email_verified: row.get("email_verified")?,
