@@ -62,12 +62,12 @@ async fn migrate_shown(source: &SharedStore, target: &SharedStore) -> Result<Mov
         };
         bar.show(&format!("{doing} {}", kind.name()), done, total);
     };
-    migrate(source, target, &mut show).await.map_err(failure)
+    migrate(source, target, &mut show).await.map_err(|error| failure(&error))
 }
 
 /// Returns what went wrong with the way out.
-fn failure(error: MigrateError) -> Failure {
-    let way_out = match &error {
+fn failure(error: &MigrateError) -> Failure {
+    let way_out = match error {
         MigrateError::Source(inner) | MigrateError::Target(inner) => {
             let code = Failure::from(inner.clone()).code;
             return Failure::new(code, format!("{error}\nthe same command goes on from here"));

@@ -115,8 +115,7 @@ impl UserField {
     pub fn judge(&self, value: &Value) -> Result<Option<Value>, Misfit> {
         match (self.kind, value) {
             (_, Value::Null) => Ok(None),
-            (Kind::Boolean, Value::Bool(_)) => Ok(Some(value.clone())),
-            (Kind::Number, Value::Number(_)) => Ok(Some(value.clone())),
+            (Kind::Boolean, Value::Bool(_)) | (Kind::Number, Value::Number(_)) => Ok(Some(value.clone())),
             (Kind::Integer, Value::Number(number)) if is_exact(number) => Ok(Some(value.clone())),
             (Kind::Text | Kind::Date | Kind::DateTime | Kind::Url, Value::String(text)) => self.judge_text(text.trim()),
             _ => Err(Misfit::OtherType(self.kind)),

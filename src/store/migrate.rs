@@ -129,7 +129,7 @@ impl Migration<'_> {
                         return Err(MigrateError::Used { kind, id: target.id() });
                     }
                     Pair::Differs { .. } | Pair::Same(_) | Pair::Missing(_) => {
-                        self.count_one(Step::Look, kind, &mut done)
+                        self.count_one(Step::Look, kind, &mut done);
                     }
                 }
             }

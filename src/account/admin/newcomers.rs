@@ -164,7 +164,7 @@ fn day_of(text: &str) -> &str {
     text.split_once(['T', ' ']).filter(|(_, time)| time.starts_with("00:00:00")).map_or(text, |(day, _)| day)
 }
 
-/// Returns what PostgreSQL and `SQLite` mean by a letter or a number in a boolean column.
+/// Returns what `PostgreSQL` and `SQLite` mean by a letter or a number in a boolean column.
 fn flag(written: &str) -> &str {
     match written.trim() {
         "0" | "f" => "false",

@@ -195,7 +195,7 @@ impl Tally {
             writeln!(out, "{count} with {notation} hashes")?;
         }
         if self.by_notation.contains_key(&Notation::Bcrypt) {
-            writeln!(out, "{}", BCRYPT_RULE)?;
+            writeln!(out, "{BCRYPT_RULE}")?;
         }
         if self.without_password > 0 {
             writeln!(out, "{} without a password: nobody can sign in to them yet", self.without_password)?;

@@ -94,7 +94,7 @@ fn parts_of_user(user: &User) -> Value {
     } = user;
     let roles: Vec<&str> = roles.iter().map(Role::as_str).collect();
     let times = [password_changed_at, created_at, updated_at].map(|at| at.as_millis());
-    let external_id = external_id.as_ref().map(|id| id.as_str());
+    let external_id = external_id.as_ref().map(crate::identity::ExternalId::as_str);
     json!([
         id.as_str(),
         [email, username, first_name, last_name, full_name, phone],

@@ -1,4 +1,4 @@
-//! CSV with a header (RFC 4180), as PostgreSQL's `COPY … CSV HEADER` writes it: an empty cell is nothing.
+//! CSV with a header (RFC 4180), as `PostgreSQL`'s `COPY … CSV HEADER` writes it: an empty cell is nothing.
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 use serde_json::Value;

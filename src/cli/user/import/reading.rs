@@ -1,4 +1,4 @@
-//! From a row to a [`Newcomer`]: values as JSON, MongoDB's extended JSON, CSV and `SQLite` write them.
+//! From a row to a [`Newcomer`]: values as JSON, `MongoDB`'s extended JSON, CSV and `SQLite` write them.
 //! A value of a wrong kind refuses its row; it is never repeated.
 
 use std::result::Result;
@@ -59,11 +59,10 @@ fn plain(value: &Value) -> Value {
         return value.clone();
     };
     match (name.as_str(), inner) {
-        ("$oid" | "$uuid" | "$symbol", Value::String(_)) => inner.clone(),
+        ("$oid" | "$uuid" | "$symbol" | "$date", Value::String(_)) => inner.clone(),
         ("$numberInt" | "$numberLong" | "$numberDouble", Value::String(text)) => {
             serde_json::from_str(text).unwrap_or_else(|_| value.clone())
         }
-        ("$date", Value::String(_)) => inner.clone(),
         ("$date", Value::Object(_) | Value::Number(_)) => {
             let millis = plain(inner).as_i64();
             millis.map_or_else(|| value.clone(), |millis| Timestamp::from_millis(millis).to_rfc3339().into())
@@ -94,7 +93,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Returns the names in a list, or in a text with commas or spaces between, which may be a list of JSON or PostgreSQL.
+/// Returns the names in a list, or in a text with commas or spaces between, which may be a list of JSON or `PostgreSQL`.
 fn roles(value: &Value) -> Result<Vec<String>, Refusal> {
     let expected = || Refusal::new("roles", format!("found {}, expected names of roles", kind(value)));
     match value {
@@ -140,7 +139,7 @@ fn moment(value: &Value) -> Result<Option<Timestamp>, Refusal> {
     read.filter(is_likely).map(Some).ok_or_else(|| Refusal::new("created_at", expected))
 }
 
-#[allow(clippy::cast_possible_truncation)] // `as` saturates, and what is out of range is refused
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // `as` saturates, and what is out of range is refused
 fn of_unix(number: f64) -> Timestamp {
     if number.abs() < GREATEST_SECONDS as f64 {
         Timestamp::from_millis((number * 1000.0) as i64)
@@ -161,7 +160,7 @@ fn of_text(text: &str) -> Option<Timestamp> {
         let fraction = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond]");
         let local =
             PrimitiveDateTime::parse(&written, fraction).or_else(|_| PrimitiveDateTime::parse(&written, seconds));
-        let day = || Date::parse(&written, format_description!("[year]-[month]-[day]")).map(|day| day.midnight());
+        let day = || Date::parse(&written, format_description!("[year]-[month]-[day]")).map(time::Date::midnight);
         local.or_else(|_| day()).ok().map(PrimitiveDateTime::assume_utc)
     })?;
     i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok().map(Timestamp::from_millis)

@@ -35,7 +35,7 @@ pub fn open(path: &str, table: &str, map: &FieldMap) -> Result<Source> {
     let quoted = format!("\"{}\"", table.replace('"', "\"\""));
     let columns: Vec<String> = {
         let statement = connection.prepare(&format!("SELECT * FROM {quoted}")).map_err(no_database)?;
-        statement.column_names().into_iter().map(str::to_owned).collect()
+        statement.column_names().map(str::to_owned).collect()
     };
     map.check_columns(&columns).map_err(|reason| failed(format!("table {}: {reason}", printable(table))))?;
     let total: i64 =
