@@ -123,8 +123,8 @@ fn until_next_step(came: Instant) -> Duration {
 impl Accounts {
     /// Returns the grant of a new session.
     pub async fn login(&self, login: Login, context: &Context) -> Result<Grant, AccountError> {
-        let asked = login.scopes.clone();
         let came = Clock::monotonic();
+        let asked = login.scopes.clone();
         let (name, password) = login.judge()?;
         let user = match name.store_key() {
             Some(key) => self.store.find_user(&key).await?,

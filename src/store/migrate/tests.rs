@@ -29,6 +29,7 @@ fn user(number: usize) -> NewUser {
         external_id: None,
         roles: Role::parse("editor").into_iter().collect(),
         is_active: true,
+        email_verified: false,
         password_hash: Some(format!("$hash-{number}")),
         now: START,
     }
@@ -43,6 +44,7 @@ fn session(user: &UserId) -> NewSession {
         refresh: RefreshState { current: [1; 32], previous: None, rotated_at: START, expires_at: START },
         access_expires_at: START,
         password_changed_at: None,
+        scopes: None,
     }
 }
 
