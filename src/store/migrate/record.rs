@@ -108,7 +108,8 @@ fn parts_of_user(user: &User) -> Value {
 }
 
 fn parts_of_session(session: &Session) -> Value {
-    let Session { id, user_id, created_at, last_used_at, origin, refresh, access_expires_at } = session;
+    let Session { id, user_id, created_at, last_used_at, origin, refresh, access_expires_at, scopes } = session;
+    let scopes = scopes.as_ref().map(|scopes| scopes.iter().map(Scope::as_str).collect::<Vec<_>>());
     let times = [*created_at, *last_used_at, refresh.rotated_at, refresh.expires_at, *access_expires_at];
     json!([
         id.to_string(),
@@ -116,6 +117,7 @@ fn parts_of_session(session: &Session) -> Value {
         [&origin.ip, &origin.user_agent],
         refresh.current,
         refresh.previous,
+        scopes,
         times.map(Timestamp::as_millis),
     ])
 }
