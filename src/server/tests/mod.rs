@@ -43,7 +43,7 @@ type Answer = Response<Body<Full<Bytes>>>;
 impl Handler for Echo {
     type Stream = Full<Bytes>;
 
-    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Request<Incoming>) -> Answer {
+    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Box<Request<Incoming>>) -> Answer {
         match request.uri().path() {
             "/panic" => panic!("as asked"),
             "/ignore" => text("ignored"),
