@@ -48,8 +48,9 @@ impl Origins {
             places.resize_with(PLACES, || None);
         }
         let place = &mut places[place_of(peer, host)];
-        let is_same =
-            |origin: &&Origin| (origin.peer, origin.is_tls, origin.port) == (peer, ingress.is_tls, port) && origin.host == host;
+        let is_same = |origin: &&Origin| {
+            (origin.peer, origin.is_tls, origin.port) == (peer, ingress.is_tls, port) && origin.host == host
+        };
         if let Some(origin) = place.as_ref().filter(is_same) {
             return origin.values.clone();
         }

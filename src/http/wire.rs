@@ -138,10 +138,10 @@ fn is_token_byte(byte: u8) -> bool {
 
 /// Whether the byte may be part of a field value (RFC 9110 5.5).
 fn is_value_byte(byte: u8) -> bool {
-    ((byte >= b' ') & (byte != 0x7F)) | (byte == b'\t')
+    byte >= b' ' && byte != 0x7F || byte == b'\t'
 }
 
-/// Whether the bytes may be a field's value. Asked of every byte of every head: in this form the compiler looks at sixteen at once.
+/// Whether the bytes may be a field's value. Asked of every byte of every head: without a way out the compiler looks at sixteen at once.
 fn is_value(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |good, &byte| good & is_value_byte(byte))
 }

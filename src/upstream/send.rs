@@ -86,7 +86,8 @@ impl Exchange<'_> {
             let sender = match pooled {
                 Some(sender) => sender,
                 // Boxed: most requests need no new connection, and should not carry the room for making one.
-                None => match Box::pin(connect(&server.address, &self.pools.tls, self.upstream.patience.connect)).await {
+                None => match Box::pin(connect(&server.address, &self.pools.tls, self.upstream.patience.connect)).await
+                {
                     Ok(sender) => sender,
                     Err(error) => {
                         let (address, reason) = (server.address.to_string(), error.to_string());

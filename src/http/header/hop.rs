@@ -42,14 +42,20 @@ pub fn remove_forbidden_trailers(trailers: &mut HeaderMap) {
 /// Returns the names that `Connection` lists and the message has, but for the everyday `close`, `keep-alive` and `upgrade`.
 /// `TE` is listed by everyone who sends it, and is judged by its value.
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    let fields = headers.get_all(CONNECTION).iter();
-    let options = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
-    options
-        .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case(b"te"))
-        .filter_map(|option| HeaderName::from_bytes(option).ok())
-        .filter(|name| headers.contains_key(name))
-        .collect()
+    let mut names = Vec::new();
+    for field in headers.get_all(CONNECTION) {
+        for option in field.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            if EVERYDAY.iter().any(|known| option.eq_ignore_ascii_case(known)) {
+                continue;
+            }
+            names.extend(HeaderName::from_bytes(option).ok().filter(|name| headers.contains_key(name)));
+        }
+    }
+    names
 }
+
+/// What connections usually say of themselves; those of them that are fields go anyway.
+const EVERYDAY: [&[u8]; 4] = [b"keep-alive", b"close", b"upgrade", b"te"];
 
 /// Returns where in the list a name stands. The lengths are looked at first: on most requests that is all there is to do.
 fn place_of(name: &HeaderName) -> Option<usize> {

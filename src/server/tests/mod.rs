@@ -59,7 +59,7 @@ impl Handler for Echo {
                 self.0.release.notified().await;
                 text("declined")
             }
-            "/upgrade" => upgrade(request),
+            "/upgrade" => upgrade(*request),
             _ => {
                 let path = request.uri().path().to_owned();
                 match request.into_body().collect().await {
