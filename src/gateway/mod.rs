@@ -117,9 +117,10 @@ impl Gateway {
             asked.ask_app(headers);
         }
         declare_body(&mut request);
-        let request = Box::new((*request).map(|body| RequestBody::new(body, &rules.filter)));
-        trace.bytes_in = Some(request.body().bytes_in());
-        self.forward(&route.then.upstream, permit, request, asked, (ingress.client, trace)).await
+        let (head, body) = (*request).into_parts();
+        let (request, body) = (Request::from_parts(head, ()), RequestBody::new(body, &rules.filter));
+        trace.bytes_in = body.bytes_in();
+        self.forward(&route.then.upstream, permit, (request, body), asked, (ingress.client, trace)).await
     }
 
     /// Returns who is asking, if the route wants to know and they say. A credential that is shown and bad is never ignored.
@@ -142,7 +143,7 @@ impl Gateway {
         &self,
         upstream: &Arc<Upstream>,
         permit: Permit,
-        request: Box<Request<RequestBody>>,
+        (request, body): (Request<()>, RequestBody),
         asked: Option<Asked>,
         (client, trace): (ClientAddr, &mut Trace),
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
@@ -150,7 +151,7 @@ impl Gateway {
         let started = Clock::monotonic();
         let is_head = request.method() == Method::HEAD;
         let exchange = Exchange { pools: &self.pools, upstream, client: client.ip };
-        let mut response = upstream::forward(exchange, &permit, request).await?;
+        let mut response = upstream::forward(exchange, &permit, &request, body).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(upstream, &permit, response, asked);
@@ -177,7 +178,7 @@ impl Gateway {
         asked: Option<Asked>,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         let (client, status) = asked.ok_or(Refusal::UnaskedUpgrade)?.settle(response.headers_mut())?;
-        let server = hyper::upgrade::on(&mut response);
+        let server = response.body_mut().take_upgraded().ok_or(Refusal::UnaskedUpgrade)?;
         let cut = permit.caller().map(|caller| self.streams.watch(&caller.principal));
         tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
             client,
