@@ -15,8 +15,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
@@ -116,7 +116,6 @@ impl Gateway {
         if let Some(asked) = &asked {
             asked.ask_app(headers);
         }
-        declare_body(&mut request);
         let (head, body) = (*request).into_parts();
         let (request, body) = (Request::from_parts(head, ()), RequestBody::new(body, &rules.filter));
         trace.bytes_in = body.bytes_in();
@@ -213,13 +212,6 @@ fn direct(uri: &mut Uri, target: &Target, route: &table::Route<Forwarding>) {
         target.path_and_query().to_owned()
     };
     *uri = Uri::try_from(path_and_query).expect("a canonical target is a valid URI");
-}
-
-/// Has a body whose length nobody knows sent in chunks. Left to itself, the HTTP library takes a GET or HEAD to have none.
-fn declare_body(request: &mut Request<Incoming>) {
-    if !request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_LENGTH) {
-        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
 }
 
 /// Framing is made anew on each side; only where there is no body does the length say something of its own (RFC 9110 section 8.6).

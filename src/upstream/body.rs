@@ -110,6 +110,8 @@ pub struct ResponseBody {
     /// Resolves when the session that the stream belongs to has ended.
     cut: Option<oneshot::Receiver<()>>,
     bytes: u64,
+    /// Why the body ends here; told one turn later.
+    failed: Option<BodyError>,
     _in_flight: InFlight,
 }
 
@@ -120,6 +122,13 @@ enum Rest {
     Length(u64),
     Chunks(Chunks),
     UntilClose,
+}
+
+/// What was there to be taken.
+enum Taken {
+    Frame(Frame<Bytes>),
+    End,
+    Nothing,
 }
 
 struct IdleTimer {
@@ -152,6 +161,7 @@ impl ResponseBody {
             timer: None,
             cut: None,
             bytes: 0,
+            failed: None,
             _in_flight: in_flight,
         };
         if rest == Rest::Nothing && head.status != StatusCode::SWITCHING_PROTOCOLS {
@@ -189,47 +199,49 @@ impl ResponseBody {
         loop {
             let Some(conversation) = &mut self.conversation else { return Poll::Ready(Ok(None)) };
             conversation.send(context)?;
-            if let Some(piece) = self.take_piece()? {
-                return Poll::Ready(Ok(piece));
+            match self.take_piece()? {
+                Taken::Frame(frame) => return Poll::Ready(Ok(Some(frame))),
+                Taken::End => return Poll::Ready(Ok(None)),
+                Taken::Nothing => {}
             }
             let wanted = if let Rest::Length(left) = self.rest { left.min(READ) } else { READ };
             let Some(conversation) = &mut self.conversation else { return Poll::Ready(Ok(None)) };
             let wanted = usize::try_from(wanted).expect("at most what is read at once");
             match ready!(conversation.poll_read(wanted, context)) {
                 Ok(0) if self.rest == Rest::UntilClose => self.finish(),
-                Ok(0) => return Poll::Ready(Err(broken("the connection was closed"))),
+                Ok(0) => return Poll::Ready(Err(broken(&"the connection was closed"))),
                 Ok(_) => {}
-                Err(error) => return Poll::Ready(Err(broken(error))),
+                Err(error) => return Poll::Ready(Err(broken(&error))),
             }
         }
     }
 
-    /// Takes what has been read already: `Some(None)` is the end, `None` means that more must be read.
-    fn take_piece(&mut self) -> Result<Option<Option<Frame<Bytes>>>, BodyError> {
-        let Some(conversation) = &mut self.conversation else { return Ok(Some(None)) };
+    /// Takes what has been read already.
+    fn take_piece(&mut self) -> Result<Taken, BodyError> {
+        let Some(conversation) = &mut self.conversation else { return Ok(Taken::End) };
         let inbound = &mut conversation.inbound;
         let data = match &mut self.rest {
-            Rest::Nothing => None,
-            Rest::Length(_) | Rest::UntilClose if inbound.is_empty() => return Ok(None),
-            Rest::UntilClose => Some(inbound.split().freeze()),
+            Rest::Nothing => return Ok(Taken::End),
+            Rest::Length(_) | Rest::UntilClose if inbound.is_empty() => return Ok(Taken::Nothing),
+            Rest::UntilClose => inbound.split().freeze(),
             Rest::Length(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(inbound.len());
                 *left -= here as u64;
-                Some(inbound.split_to(here).freeze())
+                inbound.split_to(here).freeze()
             }
-            Rest::Chunks(chunks) => match chunks.take(inbound).map_err(broken)? {
-                Piece::Data(data) => Some(data),
-                Piece::Incomplete => return Ok(None),
+            Rest::Chunks(chunks) => match chunks.take(inbound).map_err(|error| broken(&error))? {
+                Piece::Data(data) => data,
+                Piece::Incomplete => return Ok(Taken::Nothing),
                 Piece::End(trailers) => {
                     self.finish();
-                    return Ok(Some((!trailers.is_empty()).then(|| Frame::trailers(trailers))));
+                    return Ok(if trailers.is_empty() { Taken::End } else { Taken::Frame(Frame::trailers(trailers)) });
                 }
             },
         };
-        if matches!(self.rest, Rest::Nothing | Rest::Length(0)) {
+        if self.rest == Rest::Length(0) {
             self.finish();
         }
-        Ok(Some(data.map(Frame::data)))
+        Ok(Taken::Frame(Frame::data(data)))
     }
 
     /// Returns ready when the upstream has sent nothing for too long. The timer is set once and looks back when it fires.
@@ -255,6 +267,9 @@ impl Body for ResponseBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(error) = this.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         if let Some(cut) = &mut this.cut
             && Pin::new(cut).poll(context).is_ready()
         {
@@ -267,13 +282,19 @@ impl Body for ResponseBody {
         if let Some(timer) = &mut this.timer {
             timer.last = Clock::monotonic();
         }
-        match &next {
+        match next {
             Ok(frame) => {
                 this.bytes += frame.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+                Poll::Ready(frame.map(|frame| Ok(with_trailers(frame, remove_forbidden_trailers))))
             }
-            Err(_) => this.conversation = None,
+            Err(error) => {
+                // An error takes back what has not been written: first the client's connection has its turn to write what came.
+                this.conversation = None;
+                this.failed = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
         }
-        Poll::Ready(next.map(|frame| frame.map(|frame| with_trailers(frame, remove_forbidden_trailers))).transpose())
     }
 
     fn is_end_stream(&self) -> bool {
@@ -289,7 +310,7 @@ impl Body for ResponseBody {
     }
 }
 
-fn broken(why: impl ToString) -> BodyError {
+fn broken(why: &impl ToString) -> BodyError {
     BodyError::Broken(why.to_string())
 }
 

@@ -113,8 +113,11 @@ mod tests {
 
     const BODY: &[u8] = b"5\r\nhello\r\n0006;a=\"b\"\r\n world\r\n1  \r\n!\r\n0\r\nX-Sum: 12\r\nx-sum: 13\r\n\r\nNEXT";
 
-    /// Returns the data, the trailers, and what is left, when the body comes in pieces of these lengths.
-    fn read(body: &[u8], pieces: &[usize]) -> Result<(Vec<u8>, Option<HeaderMap>, Vec<u8>), BadChunk> {
+    /// The data, the trailers, and what is left.
+    type Read = (Vec<u8>, Option<HeaderMap>, Vec<u8>);
+
+    /// Returns what comes out when the body comes in pieces of these lengths.
+    fn read(body: &[u8], pieces: &[usize]) -> Result<Read, BadChunk> {
         let (mut chunks, mut bytes, mut data, mut came) = (Chunks::default(), BytesMut::new(), Vec::new(), 0);
         for length in pieces.iter().copied().chain([body.len()]) {
             let until = (came + length).min(body.len());

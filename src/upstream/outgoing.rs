@@ -6,13 +6,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::Request;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request};
 use http_body::{Body, Frame};
 use tokio::io::AsyncWrite;
 
 use super::body::{BodyError, RequestBody};
-use super::head::{append_fields, append_head};
+use super::head::{BodyLength, append_head, append_trailers};
 use crate::clock::Clock;
 
 /// Why a request could not be sent to its end.
@@ -48,17 +48,21 @@ enum Left {
 impl Outgoing {
     /// Returns the head and what comes after it; `body` is the request's own.
     pub(super) fn new<B>(request: &Request<B>, body: RequestBody) -> Self {
-        let headers = request.headers();
+        let given = request.headers().get(CONTENT_LENGTH);
         let left = if body.is_end_stream() {
             Left::Nothing
-        } else if headers.contains_key(TRANSFER_ENCODING) {
-            Left::Chunks
         } else {
-            let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-            length.and_then(|length| length.parse().ok()).map_or(Left::Chunks, Left::Length)
+            let length = given.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
+            length.map_or(Left::Chunks, Left::Length)
+        };
+        let length = match left {
+            Left::Length(length) => BodyLength::Known(length),
+            Left::Chunks => BodyLength::Unknown,
+            Left::Nothing if given.is_some() || takes_content(request.method()) => BodyLength::Known(0),
+            Left::Nothing => BodyLength::Unsaid,
         };
         let mut frame = BytesMut::with_capacity(1024);
-        append_head(request, &mut frame);
+        append_head(request, length, &mut frame);
         let (data, end) = (Bytes::new(), &b""[..]);
         Self { frame, data, end, left, body, has_begun: false, waits_for_client: false, last: None }
     }
@@ -136,7 +140,7 @@ impl Outgoing {
                     && self.left == Left::Chunks
                 {
                     self.frame.put_slice(b"0\r\n");
-                    append_fields(&trailers, &mut self.frame);
+                    append_trailers(&trailers, &mut self.frame);
                 }
                 self.finish()
             }
@@ -173,7 +177,40 @@ impl Outgoing {
     }
 }
 
+/// Whether a request without a body should say so (RFC 9110 section 8.6).
+fn takes_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
 /// A body that isn't as long as its head said would be read as the next request, or that as the body.
 fn other_length() -> Unsent {
     Unsent::Client(BodyError::Broken("it is not as long as Content-Length says".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head_of(method: &str, fields: &[(&str, &str)]) -> String {
+        let mut request = Request::builder().method(method).uri("/a?b=c").header("host", "app");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let outgoing = Outgoing::new(&request.body(()).unwrap(), RequestBody::default());
+        String::from_utf8(outgoing.frame.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_framed_by_its_body_and_not_by_what_its_fields_say() {
+        for (method, fields, expected) in [
+            ("GET", &[][..], ""),
+            ("GET", &[("content-length", "0")], "content-length: 0\r\n"),
+            ("GET", &[("transfer-encoding", "chunked")], ""),
+            ("POST", &[], "content-length: 0\r\n"),
+            ("POST", &[("content-length", "5"), ("transfer-encoding", "chunked")], "content-length: 0\r\n"),
+        ] {
+            let head = format!("{method} /a?b=c HTTP/1.1\r\nhost: app\r\n{expected}\r\n");
+            assert_eq!(head_of(method, fields), head, "{method} {fields:?}");
+        }
+    }
 }
