@@ -9,8 +9,8 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::settings::{
-    Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, Registration, Secrets, Server, Store, Tls,
-    TlsMode, TlsVersion, Upstream, UserField,
+    Answers, Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, RefreshPlace, Registration, Secrets,
+    Server, Store, Tls, TlsMode, TlsVersion, Upstream, UserField,
 };
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
@@ -61,6 +61,9 @@ impl Default for Auth {
             required_fields: vec![UserField::Email],
             ignored_fields: Vec::new(),
             user_fields: BTreeMap::new(),
+            answers: Answers::default(),
+            refresh_from: vec![RefreshPlace::Json],
+            default_grant: None,
             issuer: ISSUER.to_owned(),
             audience: Vec::new(),
             algorithm: Algorithm::EdDsa,

@@ -2,11 +2,13 @@
 //! It never shows a secret, and opens no file but the configuration and those that a value names with `file:`.
 //! Called by `app` and `cli`, and imported by nobody else.
 
+mod answers;
 mod defaults;
 mod document;
 mod environment;
 mod front;
 mod problem;
+mod profiles;
 mod read;
 mod section;
 pub mod settings;
@@ -80,6 +82,7 @@ fn read_document(document: &Document<'_>) -> Settings {
         return Settings::default();
     }
     let table = table.into_inner();
+    read::choose_profile(&Section::root(document, &table));
     let settings = read::settings(&Section::root(document, &table));
     document.refuse_unknown_keys(&table, "");
     document.refuse_unknown_variables();

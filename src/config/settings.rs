@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
+pub use super::answers::{Answer, Answers, ErrorWords, Shape, TokenErrors};
 pub use super::text::{Origin, Scheme};
 use crate::identity::profile::UserFields;
 use crate::limit::bucket::Rate;
@@ -94,6 +95,10 @@ pub struct Auth {
     pub required_fields: Vec<UserField>,
     pub ignored_fields: Vec<String>,
     pub user_fields: UserFields,
+    pub answers: Answers,
+    pub refresh_from: Vec<RefreshPlace>,
+    /// What a token request means that names no `grant_type`.
+    pub default_grant: Option<DefaultGrant>,
     /// `auth.issuer`, else `server.public_url`, else `vestibule`.
     pub issuer: String,
     pub audience: Vec<String>,
@@ -146,6 +151,19 @@ pub struct Secrets {
     /// `None`: refresh tokens are signed with `access`.
     pub refresh: Option<Secret<Vec<u8>>>,
     pub key_encryption: Option<Secret<Vec<u8>>>,
+}
+
+/// Where a refresh token may stand in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshPlace {
+    Json,
+    Form,
+    Query,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultGrant {
+    Password,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The sections of a configuration, one function each: which keys there are, what they may be, and how they must agree.
 //! A key that no function here asks for does not exist.
 
+mod answers;
 mod auth;
 mod doubts;
 mod identity;
@@ -11,8 +12,20 @@ mod server;
 mod upstreams;
 mod user_fields;
 
-use super::section::Section;
+use super::profiles::{self, Profile};
+use super::section::{Section, one_of};
 use super::settings::Settings;
+
+/// Reads `auth.profile` before all else, because everything may stand on it.
+pub(super) fn choose_profile(root: &Section<'_>) {
+    let document = root.document;
+    let find = |name: &str| profiles::names().contains(&name).then(|| name.to_owned());
+    let mut name = None;
+    root.table("auth").optional("profile", &mut name, &one_of(&profiles::names()), |text| find(text).ok_or(None));
+    if let Some(profile) = name.and_then(|name| Profile::find(&name, document.environment)) {
+        document.choose_profile(profile);
+    }
+}
 
 /// Returns what `root` says over the defaults; it counts only if no problem was recorded meanwhile.
 pub(super) fn settings(root: &Section<'_>) -> Settings {
