@@ -4,11 +4,13 @@
 
 mod api_keys;
 mod keys;
+mod newcomers;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod users;
 
+pub use newcomers::{Admitted, Gate, Mode, Newcomer, Outcome, Refusal};
 pub use sessions::{Issue, IssuedTokens};
 pub use users::{Passwords, Profile};
 

@@ -9,6 +9,7 @@ pub mod feed;
 mod fields;
 pub mod grant;
 pub mod hashers;
+pub mod keys;
 mod limits;
 mod login;
 mod password;

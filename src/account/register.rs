@@ -63,6 +63,7 @@ impl Registering {
             external_id: None,
             roles: Vec::new(),
             is_active: true,
+            email_verified: false,
             password_hash: None,
             now,
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{edge, keys, listeners, parts};
+use super::{edge, keys, listeners, stores};
 use crate::auth::key_set::RemoteKeys;
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
@@ -66,7 +66,7 @@ async fn look_at_store(settings: &Settings) -> Result<(), String> {
             None => Ok(()),
         };
     }
-    let store = parts::open_store(settings).map_err(|error| error.to_string())?;
+    let store = stores::open_store(&settings.store).map_err(|error| error.to_string())?;
     let answered = timeout(Duration::from_secs(5), keys::load_trust(settings, &store, Clock::system().now())).await;
     let checked = match answered {
         Ok(Ok(_)) => Ok(()),

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::reload::Shared;
 use super::start_error::StartError;
-use super::{Servers, edge, keys, listeners};
+use super::{Servers, edge, keys, listeners, stores};
 use crate::account::{self, AccountSettings, Accounts, Hashers, Rates, settings::Field, settings::Registration};
 use crate::api::{Api, ApiSettings};
 use crate::auth::{Authenticator, Directory, Revocations, Trust};
@@ -26,7 +26,6 @@ use crate::server::Server;
 use crate::server::dispatch::{Dispatch, Edge};
 use crate::server::visit::RequestIds;
 use crate::store::SharedStore;
-use crate::store::sqlite::SqliteStore;
 use crate::telemetry::access::Format;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::Metrics;
@@ -53,8 +52,10 @@ impl Parts {
     /// Opens the store, finds or makes the keys, and tells the serving side what has been revoked before.
     pub async fn assemble(settings: Settings, metrics: Arc<Metrics>, lines: Lines) -> Result<Self, StartError> {
         let clock = Clock::system();
-        let store = open_store(&settings)?;
-        let trust = Live::new(keys::load_trust(&settings, &store, clock.now()).await?);
+        let store = stores::open_store(&settings.store)?;
+        let in_store = |error| stores::name_store(&settings.store, error);
+        let trust = keys::load_trust(&settings, &store, clock.now()).await;
+        let trust = Live::new(trust.map_err(|error| in_store(error.into()))?);
         let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
         let role_scopes = Live::new(settings.auth.role_scopes.clone());
@@ -74,7 +75,7 @@ impl Parts {
             audit: Audit::new(lines.clone()).counting(Arc::clone(&metrics)),
             clock: clock.clone(),
         }));
-        accounts.feed().catch_up().await?;
+        accounts.feed().catch_up().await.map_err(|error| in_store(error.into()))?;
         let edge = Live::new(edge(&settings, &accounts, &authenticator, &trust));
         let shared = Shared {
             turn: tokio::sync::Mutex::default(),
@@ -145,12 +146,6 @@ impl Parts {
             }
         })
     }
-}
-
-pub(super) fn open_store(settings: &Settings) -> Result<SharedStore, StartError> {
-    let config::Store::Sqlite { path } = &settings.store;
-    let store = SqliteStore::open(path).map_err(|error| StartError::Store(error.to_string()))?;
-    Ok(Arc::new(store))
 }
 
 pub(super) fn worker_count(settings: &Settings) -> usize {

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::keys::{self, KeysError};
+use super::keys::{self, KeysError, Loaded};
 use super::listeners::Certificates;
 use super::parts;
+use crate::account::keys::RotationError;
 use crate::account::{AccountSettings, Accounts, Hashers};
 use crate::auth::{Authenticator, Trust};
 use crate::clock::Clock;
@@ -87,11 +89,29 @@ impl Shared {
         Ok(())
     }
 
-    pub async fn reload_keys(&self) -> Result<(), KeysError> {
+    /// Publishes the next key if it is time, takes the keys of this moment into use, and returns how long they stay so.
+    pub async fn follow_keys(&self) -> Result<Option<Duration>, FollowError> {
         let _turn = self.turn.lock().await;
-        let trust = keys::load_trust(&self.settings(), &self.store, self.clock.now()).await?;
-        self.trust.replace(trust);
-        Ok(())
+        let settings = self.settings();
+        let auth = &settings.auth;
+        if let Some(schedule) = auth.rotation {
+            let sealing = auth.secrets.key_encryption.as_ref();
+            if let Some(key) = self.accounts.rotate_key_if_due(auth.algorithm, sealing, schedule).await? {
+                tracing::info!(
+                    kid = key.kid,
+                    signs_from = key.signs_from.to_rfc3339(),
+                    "the next signing key is published"
+                );
+            }
+        }
+        let now = self.clock.now();
+        let Loaded { trust, next } = keys::load(&settings, &self.store, now).await?;
+        // What was verified before is remembered by the set of keys, so one that is the same stays.
+        if kids(&trust) != kids(&self.trust.current()) {
+            tracing::info!(kid = trust.access.signing().kid, keys = trust.access.keys().len(), "signing keys changed");
+            self.trust.replace(trust);
+        }
+        Ok(next.map(|next| next.since(now)))
     }
 
     /// Returns what clients will object to in the certificates of this moment.
@@ -116,6 +136,21 @@ impl Shared {
             Err(error) => tracing::error!(%error, "changed certificates are refused; the old ones stay in use"),
         }
     }
+}
+
+/// Why the keys stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FollowError {
+    #[error(transparent)]
+    Load(#[from] KeysError),
+    #[error(transparent)]
+    Rotate(#[from] RotationError),
+}
+
+/// Returns the ids of all keys, those that sign first.
+fn kids(trust: &Trust) -> Vec<&str> {
+    let keys = trust.access.keys().iter().chain(trust.refresh.keys());
+    keys.map(|key| key.kid.as_str()).collect()
 }
 
 fn needs_restart(old: &Settings, new: &Settings) -> bool {

@@ -13,6 +13,8 @@ use super::reload;
 
 /// How often what has expired is forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
+/// Between two looks at the keys, whatever is foreseen.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -48,12 +50,31 @@ fn ticks(period: Duration) -> tokio::time::Interval {
     ticks
 }
 
+/// Takes changed keys into use, and those whose turn has come. A store that fails is asked again: without the newest keys the
+/// tokens of other gateways would be refused.
 async fn follow_keys(shared: Arc<reload::Shared>) {
+    let mut failing = false;
     loop {
-        shared.accounts.feed().keys_changed().await;
-        match shared.reload_keys().await {
-            Ok(()) => tracing::info!("signing keys changed"),
-            Err(error) => tracing::error!(%error, "changed signing keys can't be loaded; the old ones stay"),
+        let pause = match shared.follow_keys().await {
+            Ok(next) => {
+                if failing {
+                    tracing::info!("signing keys can be loaded again");
+                }
+                failing = false;
+                next.map_or(FORGET_EVERY, |next| next.min(FORGET_EVERY))
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::error!(%error, "signing keys can't be loaded; the old ones stay, trying on");
+                }
+                failing = true;
+                LOOK_EVERY
+            }
+        };
+        // Whichever comes first; never at once again, so that a clock that stands still costs nothing.
+        tokio::select! {
+            () = shared.accounts.feed().keys_changed() => {}
+            () = tokio::time::sleep(pause.max(SHORTEST_PAUSE)) => {}
         }
     }
 }

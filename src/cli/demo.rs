@@ -11,11 +11,12 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style};
 
 use super::command::Demo;
-use super::context::{block_on, now, open_store, passwords, stdout};
+use super::context::{block_on, now, passwords, stdout};
 use super::failure::{Failure, Result};
 use super::healthcheck::reachable;
 use super::serve::run_gateway;
 use crate::account::admin::{Admin, Profile};
+use crate::app;
 use crate::config::{self, Environment, Settings};
 use crate::secret::{Secret, random_bytes};
 use crate::telemetry::audit::Audit;
@@ -86,16 +87,15 @@ upstream = "app"
 
 /// Makes the admin, past the audit trail: nobody will ever look for it.
 fn add_admin(settings: &Settings, password: &Secret<String>) -> Result<()> {
-    let store = open_store(settings)?;
-    let admin = Admin::new(Arc::clone(&store), Audit::default());
     let profile =
         Profile { email: Some(ADMIN.to_owned()), roles: Some(vec!["admin".to_owned()]), ..Profile::default() };
     block_on(async {
+        let store = app::open_store(&settings.store)?;
+        let admin = Admin::new(Arc::clone(&store), Audit::default());
         let added = admin.add_user(&profile, Some(password), &passwords(settings), now()).await;
         store.close().await;
-        added
-    })??;
-    Ok(())
+        Ok(added.map(drop)?)
+    })?
 }
 
 /// Returns 80 random bits in letters and digits that nobody mistakes for another, such as `k7mq-x2fp-9wtz-hd4c`.

@@ -13,9 +13,11 @@ mod generate;
 mod healthcheck;
 mod key;
 mod password;
+mod progress;
 mod selftest;
 mod serve;
 mod session;
+mod store;
 mod table;
 mod token;
 mod user;
@@ -61,6 +63,7 @@ fn run_command(command: Command) -> Result<()> {
         Command::Session(command) => session::run(command),
         Command::ApiKey(command) => api_key::run(command),
         Command::Key(command) => key::run(command),
+        Command::Store(command) => store::run(command),
         Command::Token(command) => token::run(command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions(arguments) => generate::completions(&arguments),

@@ -1,5 +1,8 @@
 //! `vestibule user …`: accounts on the configured store.
 
+mod export;
+mod import;
+
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -23,6 +26,8 @@ pub fn run(command: UserCommand) -> Result<()> {
         UserCommand::Enable(arguments) => enable(&arguments),
         UserCommand::Delete(arguments) => delete(&arguments),
         UserCommand::Passwd(arguments) => set_password(&arguments),
+        UserCommand::Import(arguments) => import::run(&arguments),
+        UserCommand::Export(arguments) => export::run(&arguments),
     }
 }
 

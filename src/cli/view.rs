@@ -61,6 +61,7 @@ pub fn key(key: &KeyRecord) -> Value {
         "algorithm": key.algorithm.name(),
         "encrypted": key.sealed,
         "created_at": key.created_at.to_rfc3339(),
+        "signs_from": key.signs_from.to_rfc3339(),
         "retired_at": key.retired_at.map(Timestamp::to_rfc3339),
     })
 }

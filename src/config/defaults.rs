@@ -18,6 +18,9 @@ use crate::password::rules::Rules;
 use crate::route::pattern::PathPrefix;
 use crate::token::key::Algorithm;
 
+/// How long a new key is published before it signs. Key sets may be cached for five minutes, and by careless clients for longer.
+pub(super) const ROTATE_AHEAD: Duration = Duration::from_hours(1);
+
 /// The issuer of a gateway that was given neither an issuer nor a public URL.
 pub(super) const ISSUER: &str = "vestibule";
 
@@ -68,6 +71,7 @@ impl Default for Auth {
             audience: Vec::new(),
             algorithm: Algorithm::EdDsa,
             secrets: Secrets::default(),
+            rotation: None,
             access_ttl: 15 * MINUTE,
             refresh_ttl: 7 * DAY,
             session_max: 30 * DAY,

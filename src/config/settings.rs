@@ -23,6 +23,7 @@ use crate::secret::{self, Secret};
 use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
 use crate::token::key_set_url::KeySetUrl;
+use crate::token::rotation::Schedule;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -104,6 +105,8 @@ pub struct Auth {
     pub audience: Vec<String>,
     pub algorithm: Algorithm,
     pub secrets: Secrets,
+    /// `None`: keys change only by command. Never with a symmetric algorithm.
+    pub rotation: Option<Schedule>,
     pub access_ttl: Duration,
     pub refresh_ttl: Duration,
     pub session_max: Duration,

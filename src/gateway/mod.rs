@@ -9,7 +9,7 @@ pub mod limits;
 pub mod refuse;
 pub mod rules;
 pub mod streams;
-mod upgrade;
+pub mod upgrade;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::http::body::Body;
 use crate::http::client::ClientAddr;
 use crate::http::cookie::join_cookies;
 use crate::http::header::remove_hop_by_hop;
+use crate::http::method;
 use crate::http::target::Target;
 use crate::identity::Caller;
 use crate::policy::{self, Access, Permit};
@@ -36,6 +37,7 @@ pub use rules::{Forwarding, Rules};
 
 use credentials::Identified;
 use streams::Streams;
+use upgrade::Asked;
 
 /// A request as the edge took it in: read once, before any rule.
 #[derive(Debug)]
@@ -76,6 +78,10 @@ impl Gateway {
         mut request: Request<Incoming>,
         trace: &mut Trace,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
+        upgrade::adopt(&mut request);
+        if !method::is_served(request.method()) {
+            return Err(Refusal::MethodNotServed);
+        }
         let target = ingress.target;
         let route = rules
             .routes
@@ -86,16 +92,13 @@ impl Gateway {
         if target.has_encoded_slash() && !route.keep_encoded_slash {
             return Err(Refusal::EncodedSlash);
         }
-        if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
-            return Err(Refusal::MethodNotServed);
-        }
         rules.limits.admit(&route.then, ingress.client.network(), ingress.now)?;
         let known = self.identify(rules, route, request.headers(), ingress.now).await?;
         let (caller, used) = known.map(|known| (known.caller, known.place)).unzip();
         trace.caller.clone_from(&caller);
         let permit = policy::decide(&route.access, caller)?;
 
-        let upgrade = upgrade::take(&mut request);
+        let asked = upgrade::take(&mut request)?;
         *request.uri_mut() = upstream_uri(target, route);
         // The version is one hop's: ours to this upstream, whatever the client's to us (RFC 9110 section 2.5).
         *request.version_mut() = http::Version::HTTP_11;
@@ -105,13 +108,13 @@ impl Gateway {
         credentials::remove_ours(headers, used, rules, &self.authenticator);
         identity_headers::replace(headers, &permit, rules);
         forwarded::rewrite(headers, &ingress, rules);
-        if upgrade.is_some() {
-            upgrade::announce(headers);
+        if let Some(asked) = &asked {
+            asked.ask_app(headers);
         }
         declare_body(&mut request);
         let request = request.map(|body| RequestBody::new(body, &rules.filter));
         trace.bytes_in = Some(request.body().bytes_in());
-        self.forward(&route.then.upstream, permit, request, upgrade, (ingress.client, trace)).await
+        self.forward(&route.then.upstream, permit, request, asked, (ingress.client, trace)).await
     }
 
     /// Returns who is asking, if the route wants to know and they say. A credential that is shown and bad is never ignored.
@@ -135,7 +138,7 @@ impl Gateway {
         upstream: &Arc<Upstream>,
         permit: Permit,
         request: Request<RequestBody>,
-        upgrade: Option<hyper::upgrade::OnUpgrade>,
+        asked: Option<Asked>,
         (client, trace): (ClientAddr, &mut Trace),
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         trace.upstream = Some(Arc::clone(upstream));
@@ -145,7 +148,10 @@ impl Gateway {
         let mut response = upstream::forward(exchange, &permit, request).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.switch(upstream, &permit, response, upgrade);
+            return self.switch(upstream, &permit, response, asked);
+        }
+        if response.status().is_success() && asked.as_ref().is_some_and(Asked::is_extended) {
+            return Err(Refusal::DeclinedUpgrade);
         }
         clean_response_headers(&mut response, is_head);
         if streams::is_long_lived(response.headers())
@@ -157,15 +163,15 @@ impl Gateway {
         Ok(response.map(Body::Stream))
     }
 
-    /// Returns the 101 that joins both ends, if the client had asked for one.
+    /// Returns the answer that joins both ends, if the client had asked for that.
     fn switch(
         &self,
         upstream: &Upstream,
         permit: &Permit,
         mut response: Response<ResponseBody>,
-        upgrade: Option<hyper::upgrade::OnUpgrade>,
+        asked: Option<Asked>,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
-        let client = upgrade.filter(|_| upgrade::is_websocket(response.headers())).ok_or(Refusal::UnaskedUpgrade)?;
+        let (client, status) = asked.ok_or(Refusal::UnaskedUpgrade)?.settle(response.headers_mut())?;
         let server = hyper::upgrade::on(&mut response);
         let cut = permit.caller().map(|caller| self.streams.watch(&caller.principal));
         tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
@@ -174,9 +180,7 @@ impl Gateway {
             idle: upstream.patience.idle,
             cut,
         }));
-        let headers = response.headers_mut();
-        remove_hop_by_hop(headers, &|_| false);
-        upgrade::announce(headers);
+        *response.status_mut() = status;
         Ok(response.map(|_| Body::empty()))
     }
 }

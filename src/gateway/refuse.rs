@@ -5,9 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
+use super::upgrade;
 use crate::auth::{BadCredential, CredentialError, Unavailable};
 use crate::http::problem::Problem;
 use crate::http::target::TargetError;
+use crate::http::websocket;
 use crate::policy::Denied;
 use crate::upstream::{BodyError, UpstreamError};
 
@@ -27,6 +29,10 @@ pub enum Refusal {
     EncodedSlash,
     #[error("this method is not served")]
     MethodNotServed,
+    #[error("Expect is not `100-continue`")]
+    UnknownExpectation,
+    #[error("WebSocket is spoken in version 13 only")]
+    WebSocketVersion,
     #[error("more than one credential")]
     RepeatedCredential,
     #[error("{0}")]
@@ -41,6 +47,8 @@ pub enum Refusal {
     Upstream(#[from] UpstreamError),
     #[error("the upstream switched protocols although nobody had asked it to")]
     UnaskedUpgrade,
+    #[error("the upstream answered the request for a WebSocket as one for a document")]
+    DeclinedUpgrade,
     #[error("the body is longer than {0} bytes")]
     BodyTooLong(usize),
     #[error("the body did not arrive within {0:?}")]
@@ -85,6 +93,10 @@ impl Refusal {
             let secs = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
+        if let Self::WebSocketVersion = self {
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(websocket::VERSION));
+            upgrade::announce(headers);
+        }
         if self.breaks_framing() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -101,6 +113,8 @@ impl Refusal {
             }
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotServed => said(StatusCode::NOT_IMPLEMENTED, "method_not_served"),
+            Self::UnknownExpectation => said(StatusCode::EXPECTATION_FAILED, "unknown_expectation"),
+            Self::WebSocketVersion => said(StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadCredential(_) => {
                 Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "the credential is not valid, or no longer")
@@ -109,7 +123,7 @@ impl Refusal {
             Self::Denied(denied) => denied_problem(*denied),
             Self::RateLimited(_) => said(StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Upstream(error) => upstream_problem(error),
-            Self::UnaskedUpgrade => said(StatusCode::BAD_GATEWAY, "upstream_failed"),
+            Self::UnaskedUpgrade | Self::DeclinedUpgrade => said(StatusCode::BAD_GATEWAY, "upstream_failed"),
             Self::BodyTooLong(_) => said(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate(_) => said(StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::BodyBroken => said(StatusCode::BAD_REQUEST, "invalid_body"),

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::visit::{Observed, RequestIds, Visit};
-use super::{ConnectionInfo, Handler, Unreadable};
+use super::{ConnectionInfo, Handler, Unreadable, http2};
 use crate::api::Api;
 use crate::clock::Clock;
+use crate::gateway::upgrade::is_extended_connect;
 use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
 use crate::http::body::Body;
 use crate::http::client::ClientAddr;
@@ -96,8 +97,16 @@ impl Dispatch {
         request: Request<Incoming>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
-        if *request.method() == Method::CONNECT {
+        let is_tunnel = *request.method() == Method::CONNECT;
+        if is_tunnel && !is_extended_connect(&request) {
             return Err(Refusal::MethodNotServed);
+        }
+        if request.version() == Version::HTTP_2 && http2::expects_the_unknown(&request) {
+            return Err(Refusal::UnknownExpectation);
+        }
+        if Target::is_the_server(&request)? {
+            visit.trace.access = Some(AccessKind::Own);
+            return Ok(describe_server());
         }
         let target = Target::read(&request)?;
         let target = visit.target.insert(target);
@@ -109,7 +118,7 @@ impl Dispatch {
             request_id: &visit.request_id,
             now: visit.now,
         };
-        if edge.rules.after_forward_auth(target.path()).is_some() {
+        if edge.rules.after_forward_auth(target.path()).is_some() && !is_tunnel {
             visit.trace.access = Some(AccessKind::Own);
             let (authenticator, headers) = (&self.gateway.authenticator, request.headers());
             let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, request.method(), headers);
@@ -195,6 +204,14 @@ impl Dispatch {
             self.metrics.refused(refusal.code());
         }
     }
+}
+
+/// Returns the answer to `OPTIONS *`: that we are here. What a resource allows, only its app could say.
+fn describe_server() -> Answer {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 async fn read_whole(body: Incoming, patience: Duration) -> Result<Bytes, Refusal> {

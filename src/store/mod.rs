@@ -2,6 +2,7 @@
 //! Holds no rule: what a refresh token means is `token::refresh`'s word, looked up inside the transaction.
 //! Every method that changes something has it on disk before it answers.
 
+pub mod migrate;
 pub mod records;
 pub mod sqlite;
 

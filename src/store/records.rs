@@ -51,6 +51,8 @@ pub struct NewUser {
     pub external_id: Option<ExternalId>,
     pub roles: Vec<Role>,
     pub is_active: bool,
+    /// Whether the address is known to be theirs, as another system may have found out.
+    pub email_verified: bool,
     pub password_hash: Option<String>,
     pub now: Timestamp,
 }

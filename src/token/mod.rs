@@ -15,6 +15,7 @@ mod object;
 mod payload;
 mod public_key;
 pub mod refresh;
+pub mod rotation;
 mod seal;
 mod set;
 #[cfg(test)]

@@ -11,4 +11,5 @@ mod lifecycle;
 mod logs;
 mod selftest;
 mod serving;
+mod store;
 mod streaming;

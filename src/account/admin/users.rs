@@ -38,7 +38,7 @@ pub struct Passwords {
 }
 
 /// As long as a name may be; so that one can't fill a header or a page.
-const TEXT_LIMIT: usize = 256;
+pub(super) const TEXT_LIMIT: usize = 256;
 /// How many users are read at a time.
 const PAGE: usize = 500;
 
@@ -68,6 +68,7 @@ impl Admin {
             external_id: change.external_id.flatten(),
             roles: change.roles.unwrap_or_default(),
             is_active: true,
+            email_verified: false,
             password_hash: None,
             now,
         };
@@ -181,7 +182,7 @@ fn parsed<T>(typed: Option<&str>, parse: impl FnOnce(&str) -> Result<T>) -> Resu
     }
 }
 
-fn text(field: &'static str, typed: &str) -> Result<String> {
+pub(super) fn text(field: &'static str, typed: &str) -> Result<String> {
     if typed.chars().count() > TEXT_LIMIT || typed.chars().any(char::is_control) {
         return Err(AdminError::InvalidText { field, limit: TEXT_LIMIT });
     }
@@ -189,7 +190,7 @@ fn text(field: &'static str, typed: &str) -> Result<String> {
 }
 
 /// Returns the roles in the order given, each once.
-fn parse_roles(names: &[String]) -> Result<Vec<Role>> {
+pub(super) fn parse_roles(names: &[String]) -> Result<Vec<Role>> {
     let mut roles = Vec::with_capacity(names.len());
     for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
         let role = Role::parse(name).ok_or_else(|| AdminError::InvalidRole(name.to_owned()))?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::ConfigFile;
+use super::moving::{ExportUsers, ImportUsers};
 use crate::identity::SessionId;
 
 pub const WHO_HELP: &str = "\
@@ -30,6 +31,10 @@ pub enum UserCommand {
     Delete(DeleteUser),
     /// Give someone a new password, which ends their sessions
     Passwd(NewPassword),
+    /// Bring users over from another system, with their password hashes
+    Import(ImportUsers),
+    /// Write all accounts as JSON lines, which import reads back
+    Export(ExportUsers),
 }
 
 #[derive(Debug, Args)]
@@ -209,7 +214,18 @@ pub enum KeyCommand {
     /// List signing keys, newest first
     List(Listing),
     /// Make a new signing key; the old one verifies until the last token it signed has expired
-    Rotate(ConfigFile),
+    Rotate(RotateKey),
+}
+
+/// The new key is published at once, in the key set and to every gateway on the store, and signs a little later.
+#[derive(Debug, Args)]
+pub struct RotateKey {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// How long it is published before it signs [default: 1s]; 1h, for example, where apps verify tokens by a key set that they
+    /// keep for that long
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub ahead: Option<Duration>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,7 +14,7 @@ mod user_fields;
 
 use super::profiles::{self, Profile};
 use super::section::{Section, one_of};
-use super::settings::Settings;
+use super::settings::{Settings, Store};
 
 /// Reads `auth.profile` before all else, because everything may stand on it.
 pub(super) fn choose_profile(root: &Section<'_>) {
@@ -31,7 +31,7 @@ pub(super) fn choose_profile(root: &Section<'_>) {
 pub(super) fn settings(root: &Section<'_>) -> Settings {
     let mut settings = Settings {
         tls: server::tls(&root.table("tls")),
-        store: server::store(&root.table("store")),
+        store: store(&root.table("store")),
         log: server::log(&root.table("log")),
         password: limits::password(&root.table("password")),
         limits: limits::limits(&root.table("limits")),
@@ -45,4 +45,9 @@ pub(super) fn settings(root: &Section<'_>) -> Settings {
     settings.upstreams = upstreams.finish();
     settings.warnings = root.document.take_warnings();
     settings
+}
+
+/// Returns the store that `section`, a `[store]`, names.
+pub(super) fn store(section: &Section<'_>) -> Store {
+    server::store(section)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Home;
 use super::fixtures::*;
 use crate::identity::{Role, UserId};
-use crate::store::{StoreError, User, UserChange, UserKey};
+use crate::store::{NewUser, StoreError, User, UserChange, UserKey};
 
 pub(super) async fn a_user_is_found_by_each_of_their_names(home: &dyn Home) {
     let store = home.open().await;
@@ -54,7 +54,10 @@ pub(super) async fn a_field_that_is_not_mentioned_stays_and_an_empty_one_is_clea
 
 pub(super) async fn a_new_address_is_an_unverified_one(home: &dyn Home) {
     let store = home.open().await;
-    let ada = user(&store, "ada").await;
+    let brought_along = NewUser { email_verified: true, ..new_user("ada") };
+    let ada = store.insert_user(brought_along, None).await.unwrap();
+    assert!(ada.email_verified);
+    assert_eq!(store.find_user(&UserKey::Id(ada.id.clone())).await.unwrap().as_ref(), Some(&ada));
     let change = UserChange { email: Some(Some(email("countess@example.com"))), ..UserChange::default() };
     let changed = store.update_user(&ada.id, change, at(1)).await.unwrap();
     assert_eq!((changed.email.as_deref(), changed.email_verified), (Some("countess@example.com"), false));

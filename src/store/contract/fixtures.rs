@@ -52,6 +52,7 @@ pub(super) fn new_user(name: &str) -> NewUser {
         external_id: Some(external_id(&format!("old-{name}"))),
         roles: ["editor", "admin"].iter().filter_map(|role| Role::parse(role)).collect(),
         is_active: true,
+        email_verified: false,
         password_hash: Some(format!("$hash-of-{name}")),
         now: START,
     }

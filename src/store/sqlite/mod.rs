@@ -3,6 +3,7 @@
 //! are plain functions over a connection, one file per table. Another process may have the same file open.
 
 mod api_keys;
+mod backup;
 mod changes;
 mod failure;
 mod keys;
@@ -19,7 +20,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-pub use schema::OpenError;
+pub use backup::{BackupError, Existing, back_up};
+pub use schema::{OpenError, is_open_elsewhere};
 
 use super::{
     ApiKey, Batch, Change, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, RefreshRequest, Result,

@@ -21,7 +21,7 @@ impl TestHome {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self) -> PathBuf {
+    pub(in crate::store) fn path(&self) -> PathBuf {
         self.0.path().join("store.db")
     }
 }

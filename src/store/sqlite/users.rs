@@ -34,7 +34,7 @@ pub(super) fn insert(database: &Connection, new: &NewUser, session: Option<&NewS
             external_id: new.external_id.clone(),
             roles: new.roles.clone(),
             is_active: new.is_active,
-            email_verified: false,
+            email_verified: new.email_verified,
             password_hash: new.password_hash.clone(),
             password_changed_at: new.now,
             created_at: new.now,
