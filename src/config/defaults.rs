@@ -9,9 +9,10 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::settings::{
-    Answers, Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, RefreshPlace, Registration, Secrets,
-    Server, Store, Tls, TlsMode, TlsVersion, Upstream, UserField,
+    Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, RefreshPlace, Registration, Secrets, Server,
+    Store, Tls, TlsMode, TlsVersion, Upstream, UserField,
 };
+use crate::http::answers::Answers;
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
 use crate::password::rules::Rules;

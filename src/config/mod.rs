@@ -2,7 +2,6 @@
 //! It never shows a secret, and opens no file but the configuration and those that a value names with `file:`.
 //! Called by `app` and `cli`, and imported by nobody else.
 
-mod answers;
 mod defaults;
 mod document;
 mod environment;

@@ -79,13 +79,19 @@ impl Rule {
     }
 }
 
-/// Returns a connection string with `database` in its path, if it has none there.
+/// Returns a connection string for `database`. What a URL names as its own is then where its user is known, `admin` if it names
+/// none: drivers that are given a database beside the URL read it so.
 fn with_database(url: &str, database: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (address, options) = rest.find('?').map_or((rest, ""), |at| rest.split_at(at));
+    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
     let (hosts, path) = address.split_once('/').unwrap_or((address, ""));
-    let path = if path.is_empty() { database } else { path };
-    format!("{scheme}://{hosts}/{path}{options}")
+    let mut options: Vec<String> = options.split('&').filter(|option| !option.is_empty()).map(str::to_owned).collect();
+    let names_source = options.iter().any(|option| option.to_ascii_lowercase().starts_with("authsource="));
+    if hosts.contains('@') && !names_source {
+        options.push(format!("authSource={}", if path.is_empty() { "admin" } else { path }));
+    }
+    let options = if options.is_empty() { String::new() } else { format!("?{}", options.join("&")) };
+    format!("{scheme}://{hosts}/{database}{options}")
 }
 
 #[cfg(test)]
@@ -115,10 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_a_url_names_stays() {
-        for (url, whole) in
-            [("mongodb://u:p@a/own", "mongodb://u:p@a/own"), ("mongodb://a", "mongodb://a/app"), ("x", "x")]
-        {
+    fn the_named_database_is_used_and_the_urls_own_says_where_its_user_is_known() {
+        for (url, whole) in [
+            ("mongodb://a", "mongodb://a/app"),
+            ("mongodb://a/own?w=1", "mongodb://a/app?w=1"),
+            ("mongodb://u:p@a/own", "mongodb://u:p@a/app?authSource=own"),
+            ("mongodb://u:p@a,b", "mongodb://u:p@a,b/app?authSource=admin"),
+            ("mongodb://u:p@a/?authsource=x&w=1", "mongodb://u:p@a/app?authsource=x&w=1"),
+            ("x", "x"),
+        ] {
             assert_eq!(with_database(url, "app"), whole);
         }
     }

@@ -271,6 +271,11 @@ impl<'a> Section<'a> {
         self.find(key).is_some()
     }
 
+    /// Returns whether it is the profile that says what `key` is, and nobody else.
+    pub(super) fn is_from_profile(&self, key: &str) -> bool {
+        self.find(key).is_some_and(|found| matches!(found.at, At::Profile))
+    }
+
     /// Returns where the value of `key` stands, or this section if it is absent.
     pub(super) fn at(&self, key: &str) -> At {
         self.find(key).map_or(At::Span(self.span.clone()), |found| found.at)

@@ -10,8 +10,9 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
-pub use super::answers::{Answer, Answers, ErrorWords, Shape, TokenErrors};
 pub use super::text::{Origin, Scheme};
+use crate::http::answers::Answers;
+use crate::http::cors::Origins;
 use crate::identity::profile::UserFields;
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub password: Password,
     pub limits: Limits,
     pub identity: Identity,
+    /// Whose scripts may read our own endpoints' answers, and those of routes that say so; `None`: nobody's.
+    pub cors: Option<Origins>,
     pub log: Log,
     /// Named ones in the order of the alphabet, then those that routes give as a URL.
     pub upstreams: Vec<Upstream>,
@@ -328,6 +331,8 @@ pub struct Route {
     pub rate_limit: Option<Rate>,
     /// At least one.
     pub credentials: Vec<CredentialPlace>,
+    /// Only where `[cors]` names origins.
+    pub cors: bool,
 }
 
 /// Where a caller's credential may stand.

@@ -6,18 +6,12 @@ use http::StatusCode;
 
 use super::auth::line;
 use crate::config::document::Fault;
-use crate::config::section::{Section, choose, one_of};
-use crate::config::settings::{Answer, Answers, Endpoint, ErrorWords, Shape, TokenErrors};
+use crate::config::problem::nearest;
+use crate::config::section::{Section, one_of};
+use crate::http::answers::{Answer, Answers, ErrorWords, Shape, TokenErrors};
 
 /// Endpoints whose answers may be shaped.
-const SHAPED: [(&str, Endpoint); 6] = [
-    ("register", Endpoint::Register),
-    ("login", Endpoint::Login),
-    ("refresh", Endpoint::Refresh),
-    ("me", Endpoint::Me),
-    ("token", Endpoint::Token),
-    ("token_verify", Endpoint::TokenVerify),
-];
+const SHAPED: [&str; 6] = ["register", "login", "refresh", "me", "token", "token_verify"];
 
 /// Members that answers with tokens can have, then those of a user.
 const GRANT: [&str; 6] = ["user_id", "access_token", "refresh_token", "token_type", "expires_in", "scope"];
@@ -60,27 +54,26 @@ pub(super) fn answers(section: &Section<'_>) -> Answers {
     let of = section.table("answers");
     for (name, at) in of.keys() {
         let answer = of.table(&name);
-        match choose(&name, &SHAPED) {
-            Ok(endpoint) => drop(answers.of.insert(endpoint, read(&answer, endpoint))),
-            Err(hint) => {
-                let fault = Fault::new(format!("`{name:.80}`"), one_of(&SHAPED.map(|(name, _)| name)));
-                section.document.refuse(&at, &of.path, fault.hint(hint));
-            }
+        if SHAPED.contains(&name.as_str()) {
+            answers.of.insert(name.clone(), read(&answer, &name));
+        } else {
+            let fault = Fault::new(format!("`{name:.80}`"), one_of(&SHAPED));
+            section.document.refuse(&at, &of.path, fault.hint(hint(&name, &SHAPED)));
         }
     }
     answers.errors = errors(&section.table("errors"));
     answers
 }
 
-fn read(section: &Section<'_>, endpoint: Endpoint) -> Answer {
+fn read(section: &Section<'_>, endpoint: &str) -> Answer {
     let mut answer = Answer { errors: errors(&section.table("errors")), ..Answer::default() };
     answer.status = status(section, 200..=202);
     let known: Vec<&str> = match endpoint {
-        Endpoint::TokenVerify => {
+        "token_verify" => {
             section.optional("message", &mut answer.message, "a text", line);
             return answer;
         }
-        Endpoint::Me => USER.to_vec(),
+        "me" => USER.to_vec(),
         _ => GRANT.into_iter().chain(USER).collect(),
     };
     if section.is_set("fields") {
@@ -104,10 +97,14 @@ fn errors(section: &Section<'_>) -> BTreeMap<String, ErrorWords> {
             errors.insert(code, words);
         } else {
             let fault = Fault::new(format!("`{code:.80}`"), one_of(&CODES));
-            section.document.refuse(&at, &section.path, fault);
+            section.document.refuse(&at, &section.path, fault.hint(hint(&code, &CODES)));
         }
     }
     errors
+}
+
+fn hint(typed: &str, names: &[&str]) -> Option<String> {
+    nearest(typed, names.iter().copied()).map(|name| format!("did you mean `{name}`?"))
 }
 
 fn status(section: &Section<'_>, range: std::ops::RangeInclusive<u16>) -> Option<StatusCode> {

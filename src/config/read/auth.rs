@@ -93,8 +93,16 @@ fn signing(section: &Section<'_>, auth: &mut Auth) {
     let names = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
     let algorithm_is_known = section.document.is_clean(|| section.choice("algorithm", &mut auth.algorithm, &names));
     let secrets = &mut auth.secrets;
-    let secret_was_read = section.document.is_clean(|| section.secret("secret", &mut secrets.access));
-    section.secret("refresh_secret", &mut secrets.refresh);
+    // A profile signs with secrets; whoever chooses keys instead needs none of them.
+    let is_wanted = |key| auth.algorithm.is_symmetric() || !section.is_from_profile(key);
+    let secret_was_read = section.document.is_clean(|| {
+        if is_wanted("secret") {
+            section.secret("secret", &mut secrets.access);
+        }
+    });
+    if is_wanted("refresh_secret") {
+        section.secret("refresh_secret", &mut secrets.refresh);
+    }
     section.secret("key_encryption_secret", &mut secrets.key_encryption);
     let all = [
         ("secret", &secrets.access),

@@ -3,6 +3,7 @@
 
 mod answers;
 mod auth;
+mod cors;
 mod doubts;
 mod identity;
 mod issuers;
@@ -36,12 +37,13 @@ pub(super) fn settings(root: &Section<'_>) -> Settings {
         password: limits::password(&root.table("password")),
         limits: limits::limits(&root.table("limits")),
         identity: identity::identity(&root.table("identity")),
+        cors: cors::cors(&root.table("cors")),
         ..Settings::default()
     };
     settings.server = server::server(&root.table("server"), &settings.tls);
     settings.auth = auth::auth(&root.table("auth"), &settings);
     let mut upstreams = upstreams::Upstreams::read(&root.table("upstream"));
-    settings.routes = routes::routes(root, &mut upstreams, &settings.auth);
+    settings.routes = routes::routes(root, &mut upstreams, &settings);
     settings.upstreams = upstreams.finish();
     settings.warnings = root.document.take_warnings();
     settings
