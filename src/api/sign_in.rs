@@ -50,10 +50,8 @@ impl Api {
     /// Returns the token from wherever it may stand; in two places at once two readers could take either.
     fn given_refresh_token(&self, call: &Call<'_>) -> Result<Option<Secret<String>>, Refusal> {
         let places = self.settings.refresh_from;
-        let in_query = match places.query {
-            true => Form::parse(call.query)?.take("refresh_token").map(Secret::new),
-            false => None,
-        };
+        let in_query =
+            if places.query { Form::parse(call.query)?.take("refresh_token").map(Secret::new) } else { None };
         let in_body = if call.body.is_empty() && in_query.is_some() {
             None
         } else if places.form && (Form::is_sent(call.headers) || !places.json) {

@@ -91,8 +91,8 @@ fn a_key_of_the_configuration_comes_before_the_profile() {
     assert!(!auth.paths.contains_key(&Endpoint::Me) && auth.paths.contains_key(&Endpoint::Refresh));
     let token = &auth.answers.of["token"];
     assert_eq!((token.status, token.fields.as_ref().map(Vec::len)), (Some(StatusCode::OK), Some(3)));
-    let taken = auth.answers.words("register", "username_taken");
-    assert_eq!(taken, (Some(StatusCode::BAD_REQUEST), Some("Gone.")), "what is left out stays the profile's");
+    let gone = auth.answers.words("register", "username_taken");
+    assert_eq!(gone, (Some(StatusCode::BAD_REQUEST), Some("Gone.")), "what is left out stays the profile's");
 }
 
 #[test]
