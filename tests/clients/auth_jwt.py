@@ -10,7 +10,6 @@ VARIABLES = {
     "JWT_SECRET_KEY": SECRET,
     "ACCESS_TOKEN_EXPIRE_MINUTES": "15",
     "REFRESH_TOKEN_EXPIRE_DAYS": "7",
-    "VESTIBULE_CORS__ORIGINS": WEB_APP,
 }
 
 USER = {"email": "user@example.com", "password": PASSWORD}
@@ -32,7 +31,12 @@ def play(stage):
         users = [json.loads(line) for line in stage.operate("user", "export").splitlines()]
         holds(users[0]["password_hash"].startswith("$argon2id$"), "hashed with argon2")
         from_before(stage, client)
-        wishes(client)
+        rotation(client)
+        revocation(client)
+        where_from(client)
+        scripts_of_pages(client)
+        rate_limits(client)
+        what_is_logged(stage, tokens)
 
 
 def register(client):
@@ -60,13 +64,7 @@ def from_before(stage, client):
     expect(client.get("/", headers=bearer(old_token(SECRET, sub="a" * 24, type="refresh"))), 401)
 
 
-def wishes(client):
-    rotation(client)
-    revocation(client)
-    where_from(client)
-    for path, method in (("/auth/me", "GET"), ("/auth/login", "POST")):
-        expect_shared(client, path, method)
-    rate_limits(client)
+# What its wish list asks for.
 
 
 def sign_in(client):
@@ -106,6 +104,14 @@ def where_from(client):
     same([(one["ip"], one["user_agent"]) for one in current], [("127.0.0.1", "a wishful client")], "this session")
 
 
+def scripts_of_pages(client):
+    """A page of another origin may call our endpoints and the app, whatever the app says of origins."""
+    for path, method in (("/auth/me", "GET"), ("/auth/login", "POST"), ("/", "GET")):
+        expect_shared(client, path, method)
+    greeted = client.get("/", headers=bearer(sign_in(client)["access_token"]) | {"Origin": WEB_APP})
+    same(greeted.headers.get_list("Access-Control-Allow-Origin"), [WEB_APP], "one word on it, the gateway's")
+
+
 def rate_limits(client):
     """Guessing is slowed down, alike for accounts that don't exist, and a script can read for how long."""
     for email in ("user@example.com", "nobody@example.com"):
@@ -116,6 +122,16 @@ def rate_limits(client):
         same(statuses[-1], 429, f"{email}: {statuses}")
         holds(int(answer.headers["Retry-After"]) > 0, "Retry-After")
         same(answer.headers["Access-Control-Allow-Origin"], WEB_APP, "429")
+
+
+def what_is_logged(stage, tokens):
+    """Every event of an account, and nothing that opens one."""
+    log = (stage.folder / "vestibule.log").read_text()
+    for event in ("user.registered", "login.succeeded", "login.failed", "login.limited", "session.refreshed",
+                  "session.reuse_detected", "session.ended"):
+        holds(f'"{event}"' in log, f"no {event} in the log")
+    for secret in (PASSWORD, SECRET, tokens["access_token"], tokens["refresh_token"]):
+        holds(secret not in log, "a secret is in the log")
 
 
 PLAYS = [(VARIABLES, play)]

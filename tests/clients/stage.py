@@ -150,6 +150,11 @@ def sign(header, claims, secret, digest=hashlib.sha256):
     return f"{signed}.{encode(hmac.new(secret.encode(), signed.encode(), digest).digest())}"
 
 
+def is_signed_with(token, secret, digest=hashlib.sha256):
+    signed, _, signature = token.rpartition(".")
+    return signature == encode(hmac.new(secret.encode(), signed.encode(), digest).digest())
+
+
 def old_token(secret, **claims):
     """Returns a token as an app of the replaced system signed it by itself."""
     now = int(time.time())

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from stage import PASSWORD, bad_tokens, bearer, decode, disable, expect, holds, old_token, same, sign
+from stage import PASSWORD, bad_tokens, bearer, decode, disable, expect, holds, is_signed_with, old_token, same, sign
 
 EXAMPLE = "zentra"
 ACCESS, REFRESH = "AUTH__SECRET_ACCESS_KEY of the .env file", "AUTH__SECRET_REFRESH_KEY of the .env file"
@@ -63,6 +63,7 @@ def token(client):
     for name, minutes in (("access_token", 15), ("refresh_token", 10080)):
         header, claims = decode(tokens[name])
         same((header["alg"], claims["exp"] - claims["iat"]), ("HS256", minutes * 60), name)
+    holds(is_signed_with(tokens["access_token"], ACCESS) and is_signed_with(tokens["refresh_token"], REFRESH), "a secret for each")
     return tokens
 
 
