@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::ApiSettings;
 use super::routes::{Needs, Operation, resources};
+use crate::http::answers::Shape;
 
 /// What the document says of one operation.
 struct Words {
@@ -66,7 +67,8 @@ pub fn document(settings: &ApiSettings, profiles: Profiles) -> Value {
     for resource in resources() {
         let mut item = Map::new();
         for (method, operation, needs) in resource.operations {
-            item.insert(method.as_str().to_ascii_lowercase(), describe(*operation, *needs));
+            let described = describe(settings, resource.name, *operation, *needs);
+            item.insert(method.as_str().to_ascii_lowercase(), described);
         }
         if let Some((_, parameter)) = resource.path.split_once('{') {
             let name = parameter.trim_end_matches('}');
@@ -74,6 +76,10 @@ pub fn document(settings: &ApiSettings, profiles: Profiles) -> Value {
             item.insert("parameters".into(), json!([{"name": name, "in": "path", "required": true, "schema": schema}]));
         }
         let prefix = settings.prefix.trim_end_matches('/');
+        let below = resource.path.find("/{").map_or("", |at| &resource.path[at..]);
+        for (_, path) in settings.extra_paths.iter().filter(|(name, _)| name == resource.name) {
+            paths.insert(format!("{}{below}", path.trim_end_matches('/')), Value::Object(without_ids(&item)));
+        }
         paths.insert(format!("{prefix}{}", resource.path), Value::Object(item));
     }
     paths.insert(format!("{}/forward", settings.prefix.trim_end_matches('/')), forward_auth());
@@ -107,19 +113,18 @@ fn forward_auth() -> Value {
     }})
 }
 
-fn describe(operation: Operation, needs: Needs) -> Value {
+fn describe(settings: &ApiSettings, endpoint: &str, operation: Operation, needs: Needs) -> Value {
     let words = words(operation);
     let mut responses = Map::new();
     let (status, schema) = words.success;
-    let success = if schema.is_empty() {
-        json!({"description": "Done"})
-    } else {
-        json!({"description": "Done", "content": {"application/json": {"schema": reference(schema)}}})
-    };
+    let (status, success) = success(settings, endpoint, status, schema);
     responses.insert(status.to_string(), success);
+    let problem = match settings.answers.shape {
+        Shape::Plain => json!({"application/problem+json": {"schema": reference("Problem")}}),
+        Shape::Envelope => json!({"application/json": {"schema": reference("Refusal")}}),
+    };
     for status in [400, 401, 404, 405, 429, 503].iter().chain(words.refusals) {
-        let content = json!({"application/problem+json": {"schema": reference("Problem")}});
-        responses.insert(status.to_string(), json!({"description": "Refused", "content": content}));
+        responses.insert(status.to_string(), json!({"description": "Refused", "content": problem}));
     }
     let mut described = json!({
         "operationId": format!("{operation:?}"),
@@ -133,12 +138,87 @@ fn describe(operation: Operation, needs: Needs) -> Value {
     } {
         described["requestBody"] = json!({"content": {media: {"schema": reference(schema)}}});
     }
+    if operation == Operation::Refresh {
+        describe_places(&mut described, settings);
+    }
     match needs {
         Needs::Nothing => {}
         Needs::Bearer => described["security"] = json!([{"bearer": []}]),
         Needs::Account => described["security"] = json!([{"bearer": []}, {"apiKey": []}, {"basic": []}]),
     }
     described
+}
+
+/// Returns status and description of success, as the configuration shapes it.
+fn success(settings: &ApiSettings, endpoint: &str, status: u16, schema: &str) -> (u16, Value) {
+    if schema.is_empty() {
+        return (status, json!({"description": "Done"}));
+    }
+    let wanted = settings.answers.of.get(endpoint);
+    let status = wanted.and_then(|wanted| wanted.status).map_or(status, |status| status.as_u16());
+    let has_message = wanted.is_some_and(|wanted| wanted.message.is_some());
+    let picked = wanted.and_then(|wanted| wanted.fields.as_deref());
+    let (name, said) = match picked {
+        _ if has_message => ("message", text()),
+        Some(names) => ("data", picked_members(names, &settings.access_token_name)),
+        None => ("data", reference(schema)),
+    };
+    let schema = if settings.answers.wraps(endpoint) {
+        let mut whole = envelope("success");
+        whole["properties"][name] = said;
+        whole
+    } else if has_message {
+        open(&json!({"message": said}))
+    } else {
+        said
+    };
+    (status, json!({"description": "Done", "content": {"application/json": {"schema": schema}}}))
+}
+
+fn picked_members(names: &[String], access_token_name: &str) -> Value {
+    let shown = |name: &String| if name == "access_token" { access_token_name } else { name }.to_owned();
+    let members: Map<String, Value> = names.iter().map(|name| (shown(name), json!({}))).collect();
+    open(&Value::Object(members))
+}
+
+/// Returns the members that all envelopes have.
+fn envelope(status: &str) -> Value {
+    open(&json!({
+        "status": {"const": status}, "code": {"type": "integer"}, "response": text(),
+        "headers": {"type": ["object", "null"]},
+    }))
+}
+
+fn refusal() -> Value {
+    let mut whole = envelope("error");
+    whole["properties"]["message"] = text();
+    whole
+}
+
+/// Says where a refresh token may stand.
+fn describe_places(described: &mut Value, settings: &ApiSettings) {
+    let places = settings.refresh_from;
+    let schema = json!({"schema": reference("RefreshToken")});
+    let mut content = Map::new();
+    if places.json {
+        content.insert("application/json".to_owned(), schema.clone());
+    }
+    if places.form {
+        content.insert("application/x-www-form-urlencoded".to_owned(), schema);
+    }
+    described["requestBody"] = json!({"content": content});
+    if places.query {
+        described["parameters"] = json!([{"name": "refresh_token", "in": "query", "schema": text()}]);
+    }
+}
+
+/// An operation has one id however many paths lead to it.
+fn without_ids(item: &Map<String, Value>) -> Map<String, Value> {
+    let mut item = item.clone();
+    for operation in item.values_mut().filter_map(Value::as_object_mut) {
+        operation.remove("operationId");
+    }
+    item
 }
 
 fn reference(schema: &str) -> Value {
@@ -201,6 +281,7 @@ fn schemas(access_token_name: &str) -> Value {
             "type": text(), "title": text(), "status": {"type": "integer"}, "detail": text(), "code": text(),
             "errors": {"type": "array", "items": open(&json!({"field": text(), "code": text(), "message": text()}))},
         })),
+        "Refusal": refusal(),
         "Object": {"type": "object"},
     })
 }

@@ -109,6 +109,8 @@ pub fn resources() -> impl Iterator<Item = &'static Resource> {
 #[derive(Debug)]
 pub enum Found<'p> {
     Operation {
+        /// The name of the resource.
+        endpoint: &'static str,
         operation: Operation,
         needs: Needs,
         parameter: Option<&'p str>,
@@ -187,7 +189,9 @@ impl RouteTable {
         // HEAD is GET without the body (RFC 9110 section 9.3.2).
         let method = if method == Method::HEAD { &Method::GET } else { method };
         match resource.operations.iter().find(|(allowed, ..)| allowed == method) {
-            Some((_, operation, needs)) => Found::Operation { operation: *operation, needs: *needs, parameter },
+            Some((_, operation, needs)) => {
+                Found::Operation { endpoint: resource.name, operation: *operation, needs: *needs, parameter }
+            }
             None => Found::OtherMethods(resource),
         }
     }

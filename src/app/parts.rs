@@ -14,7 +14,7 @@ use super::reload::Shared;
 use super::start_error::StartError;
 use super::{Servers, edge, keys, listeners, stores};
 use crate::account::{self, AccountSettings, Accounts, Hashers, Rates, settings::Field, settings::Registration};
-use crate::api::{Api, ApiSettings};
+use crate::api::{Api, ApiSettings, RefreshPlaces};
 use crate::auth::{Authenticator, Directory, Revocations, Trust};
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
@@ -197,6 +197,13 @@ fn api_settings(settings: &Settings) -> ApiSettings {
         extra_paths: paths.collect(),
         bearer: edge::bearer(settings),
         access_token_name: auth.access_token_name.clone(),
+        answers: auth.answers.clone(),
+        refresh_from: RefreshPlaces {
+            json: auth.refresh_from.contains(&config::RefreshPlace::Json),
+            form: auth.refresh_from.contains(&config::RefreshPlace::Form),
+            query: auth.refresh_from.contains(&config::RefreshPlace::Query),
+        },
+        default_grant: auth.default_grant.map(|config::DefaultGrant::Password| "password"),
         ignored_fields: auth.ignored_fields.iter().cloned().collect::<BTreeSet<String>>(),
         public_url: settings.server.public_url.as_ref().map_or_else(|| auth.issuer.clone(), ToString::to_string),
     }

@@ -9,9 +9,10 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::settings::{
-    Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, Registration, Secrets, Server, Store, Tls,
-    TlsMode, TlsVersion, Upstream, UserField,
+    Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, RefreshPlace, Registration, Secrets, Server,
+    Store, Tls, TlsMode, TlsVersion, Upstream, UserField,
 };
+use crate::http::answers::Answers;
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
 use crate::password::rules::Rules;
@@ -64,6 +65,9 @@ impl Default for Auth {
             required_fields: vec![UserField::Email],
             ignored_fields: Vec::new(),
             user_fields: BTreeMap::new(),
+            answers: Answers::default(),
+            refresh_from: vec![RefreshPlace::Json],
+            default_grant: None,
             issuer: ISSUER.to_owned(),
             audience: Vec::new(),
             algorithm: Algorithm::EdDsa,

@@ -11,6 +11,8 @@ use http::{HeaderName, Method};
 use ipnet::IpNet;
 
 pub use super::text::{Origin, Scheme};
+use crate::http::answers::Answers;
+use crate::http::cors::Origins;
 use crate::identity::profile::UserFields;
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
@@ -33,6 +35,8 @@ pub struct Settings {
     pub password: Password,
     pub limits: Limits,
     pub identity: Identity,
+    /// Whose scripts may read our own endpoints' answers, and those of routes that say so; `None`: nobody's.
+    pub cors: Option<Origins>,
     pub log: Log,
     /// Named ones in the order of the alphabet, then those that routes give as a URL.
     pub upstreams: Vec<Upstream>,
@@ -95,6 +99,10 @@ pub struct Auth {
     pub required_fields: Vec<UserField>,
     pub ignored_fields: Vec<String>,
     pub user_fields: UserFields,
+    pub answers: Answers,
+    pub refresh_from: Vec<RefreshPlace>,
+    /// What a token request means that names no `grant_type`.
+    pub default_grant: Option<DefaultGrant>,
     /// `auth.issuer`, else `server.public_url`, else `vestibule`.
     pub issuer: String,
     pub audience: Vec<String>,
@@ -149,6 +157,19 @@ pub struct Secrets {
     /// `None`: refresh tokens are signed with `access`.
     pub refresh: Option<Secret<Vec<u8>>>,
     pub key_encryption: Option<Secret<Vec<u8>>>,
+}
+
+/// Where a refresh token may stand in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshPlace {
+    Json,
+    Form,
+    Query,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultGrant {
+    Password,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,6 +331,8 @@ pub struct Route {
     pub rate_limit: Option<Rate>,
     /// At least one.
     pub credentials: Vec<CredentialPlace>,
+    /// Only where `[cors]` names origins.
+    pub cors: bool,
 }
 
 /// Where a caller's credential may stand.

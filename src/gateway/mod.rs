@@ -64,6 +64,8 @@ pub struct Trace {
     /// From the decision to the upstream's response head.
     pub upstream_time: Option<Duration>,
     pub bytes_in: Option<BytesIn>,
+    /// Whether scripts of other origins may read the answer.
+    pub is_shared: bool,
 }
 
 /// One worker's gateway.
@@ -94,6 +96,7 @@ impl Gateway {
             .ok_or_else(|| unserved(rules, target, request.method()))?;
         trace.route = Some(Arc::clone(&route.then.name));
         trace.access = Some(access_kind(&route.access));
+        trace.is_shared = route.then.is_shared;
         if target.has_encoded_slash() && !route.keep_encoded_slash {
             return Err(Refusal::EncodedSlash);
         }

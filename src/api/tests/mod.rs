@@ -7,6 +7,7 @@ mod oauth;
 mod profile;
 mod refresh;
 mod routes;
+mod shape;
 mod sign_in;
 mod strictness;
 
@@ -18,9 +19,10 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
-use super::{Api, ApiSettings};
+use super::{Api, ApiSettings, RefreshPlaces};
 use crate::account::fixture::{PASSWORD, World};
 use crate::auth::bearer::BearerSettings;
+use crate::http::answers::Answers;
 use crate::http::client::ClientAddr;
 use crate::identity::UserId;
 
@@ -77,6 +79,9 @@ impl Client {
             extra_paths: vec![("register".into(), "/create".into())],
             bearer: BearerSettings { header: AUTHORIZATION, schemes: vec!["Bearer".into()] },
             access_token_name: "access_token".into(),
+            answers: Answers::default(),
+            refresh_from: RefreshPlaces { json: true, form: false, query: false },
+            default_grant: None,
             ignored_fields: BTreeSet::from(["is_active".to_owned()]),
             public_url: "https://gate.example.com".into(),
         };

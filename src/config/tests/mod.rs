@@ -3,6 +3,7 @@
 mod doubts;
 mod files;
 mod issuers;
+mod profiles;
 mod random;
 mod reading;
 mod secrets;
