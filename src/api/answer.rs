@@ -34,6 +34,13 @@ pub fn no_content() -> Response<Bytes> {
     response
 }
 
+/// Returns the answer to what will be done, or not, when nobody waits any more.
+pub fn accepted() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
 /// Returns the answer as it leaves: what doesn't say that it may be stored must not be.
 pub fn finish(mut response: Response<Bytes>) -> Response<Bytes> {
     let headers = response.headers_mut();

@@ -10,6 +10,8 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
+mod mail;
+
 pub use super::text::{Origin, Scheme};
 use crate::identity::profile::UserFields;
 use crate::limit::bucket::Rate;
@@ -23,6 +25,7 @@ use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
 use crate::token::key_set_url::KeySetUrl;
 use crate::token::rotation::Schedule;
+pub use mail::Mail;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -31,6 +34,7 @@ pub struct Settings {
     pub store: Store,
     pub auth: Auth,
     pub password: Password,
+    pub mail: Mail,
     pub limits: Limits,
     pub identity: Identity,
     pub log: Log,
@@ -178,6 +182,10 @@ pub enum Endpoint {
     Me,
     Sessions,
     PasswordChange,
+    PasswordForgot,
+    PasswordReset,
+    EmailVerify,
+    EmailVerifySend,
     Keys,
     Token,
     TokenVerify,
@@ -201,6 +209,10 @@ impl Endpoint {
             Self::Me => "me",
             Self::Sessions => "sessions",
             Self::PasswordChange => "password_change",
+            Self::PasswordForgot => "password_forgot",
+            Self::PasswordReset => "password_reset",
+            Self::EmailVerify => "email_verify",
+            Self::EmailVerifySend => "email_verify_send",
             Self::Keys => "keys",
             Self::Token => "token",
             Self::TokenVerify => "token_verify",
@@ -229,6 +241,9 @@ pub struct Limits {
     pub login_account: Option<Rate>,
     pub login_network: Option<Rate>,
     pub register: Option<Rate>,
+    pub mail: Option<Rate>,
+    pub mail_account: Option<Rate>,
+    pub mail_network: Option<Rate>,
     pub requests: Option<Rate>,
     pub header_size: usize,
     pub header_timeout: Duration,

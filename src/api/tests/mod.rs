@@ -18,7 +18,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
-use super::{Api, ApiSettings};
+use super::{Api, ApiSettings, Mail};
 use crate::account::fixture::{PASSWORD, World};
 use crate::auth::bearer::BearerSettings;
 use crate::http::client::ClientAddr;
@@ -73,6 +73,7 @@ impl Client {
     fn with(change: impl FnOnce(&mut ApiSettings)) -> Self {
         let world = World::new();
         let mut settings = ApiSettings {
+            mail: Mail::On,
             prefix: "/auth".into(),
             extra_paths: vec![("register".into(), "/create".into())],
             bearer: BearerSettings { header: AUTHORIZATION, schemes: vec!["Bearer".into()] },
