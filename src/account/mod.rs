@@ -26,6 +26,8 @@ mod validate;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod mail_tests;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod tests;

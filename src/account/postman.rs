@@ -133,23 +133,33 @@ impl Postman {
     }
 
     fn judge_failure(&self, mail: &ClaimedMail, error: &SendError, now: Timestamp) -> MailEnd {
-        let (user, purpose) = (&mail.user.id, mail.purpose.name());
-        let retry_at = now.plus(pause_after(mail.attempts));
-        let is_hopeless = matches!(error, SendError::Recipient(_)) || retry_at.since(mail.requested_at) > PATIENCE;
-        if is_hopeless {
-            tracing::error!(user.id = %user, purpose, attempts = mail.attempts, %error, "a mail is given up");
-            self.metrics.mail("given_up");
-            self.record(Event::MailFailed, mail, now);
-            return MailEnd::Done;
+        let (user, purpose, attempts) = (&mail.user.id, mail.purpose.name(), mail.attempts);
+        let end = after_failure(mail, error, now);
+        match end {
+            MailEnd::Done => {
+                tracing::error!(user.id = %user, purpose, attempts, %error, "a mail is given up");
+                self.metrics.mail("given_up");
+                self.record(Event::MailFailed, mail, now);
+            }
+            MailEnd::RetryAt(_) => {
+                tracing::warn!(user.id = %user, purpose, attempts, %error, "a mail waits, its server did not take it");
+                self.metrics.mail("delayed");
+            }
         }
-        tracing::warn!(user.id = %user, purpose, attempts = mail.attempts, %error, "a mail waits, its server did not take it");
-        self.metrics.mail("delayed");
-        MailEnd::RetryAt(retry_at)
+        end
     }
 
     fn record(&self, event: Event, mail: &ClaimedMail, now: Timestamp) {
         let entry = Entry { user_id: Some(&mail.user.id), reason: Some(mail.purpose.name()), ..Entry::default() };
         self.audit.record(event, &entry, now);
+    }
+}
+
+fn after_failure(mail: &ClaimedMail, error: &SendError, now: Timestamp) -> MailEnd {
+    let retry_at = now.plus(pause_after(mail.attempts));
+    match error {
+        SendError::Server(_) if retry_at.since(mail.requested_at) <= PATIENCE => MailEnd::RetryAt(retry_at),
+        SendError::Server(_) | SendError::Recipient(_) => MailEnd::Done,
     }
 }
 
@@ -178,10 +188,28 @@ const _: () = assert!(mail::TIMEOUT.as_secs() < LEASE.as_secs(), "a claim must n
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::fixture::{World, context, registering};
+    use crate::store::UserKey;
 
     #[test]
     fn pauses_double_up_to_half_an_hour() {
         let secs = [1, 2, 3, 10, 11, 100, u32::MAX].map(|attempts| pause_after(attempts).as_secs());
         assert_eq!(secs, [2, 4, 8, 1024, 1800, 1800, 1800]);
+    }
+
+    #[tokio::test]
+    async fn a_mail_is_tried_for_a_day_and_an_impossible_one_once() {
+        let world = World::new();
+        let grant = world.accounts.register(registering("ada@example.com"), &context("192.0.2.1")).await.unwrap();
+        let user = world.store.find_user(&UserKey::Id(grant.user_id)).await.unwrap().unwrap();
+        let requested_at = world.clock.now();
+        let mail = ClaimedMail { purpose: Purpose::ResetPassword, user, requested_at, attempts: 20 };
+        let after =
+            |error: SendError, hours: u64| after_failure(&mail, &error, requested_at.plus(Duration::from_hours(hours)));
+        let away = || SendError::Server("away".into());
+        let next = requested_at.plus(Duration::from_hours(23) + LONGEST_PAUSE);
+        assert_eq!(after(away(), 23), MailEnd::RetryAt(next));
+        assert_eq!(after(away(), 24), MailEnd::Done);
+        assert_eq!(after(SendError::Recipient("550".into()), 0), MailEnd::Done);
     }
 }

@@ -74,7 +74,7 @@ fn open_before(text: &str, offset: usize, quotes: &str) -> bool {
 /// user in it.
 pub(super) fn may_hold_secret(line: &str) -> bool {
     let names_secret = line.split(|letter: char| !letter.is_alphanumeric()).map(str::to_lowercase).any(|word| {
-        strsim::damerau_levenshtein(&word, "secret") <= 2 || strsim::damerau_levenshtein(&word, "smtps") <= 1
+        strsim::damerau_levenshtein(&word, "secret") <= 2 || strsim::damerau_levenshtein(&word, "smtp") <= 1
     });
     // Where a public key belongs people paste private ones.
     let holds_key = line.contains("PRIVATE KEY") || line.contains("public_key");

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod limits;
+mod mail;
 mod me;
 mod oauth;
 mod profile;
