@@ -22,8 +22,8 @@ use crate::token::one_time;
 
 /// How often the outbox is looked at for mails of other gateways, and for those whose next attempt is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Longer than any attempt takes.
-const LEASE: Duration = Duration::from_mins(2);
+/// Longer than any attempt takes, and as long as a mail waits whose sender was killed.
+const LEASE: Duration = Duration::from_mins(1);
 /// Letters on their way at once.
 const AT_ONCE: usize = 4;
 /// From the request on. Whoever still wants the mail then has asked again.

@@ -23,7 +23,7 @@ pub use server::{Security, SmtpServer};
 /// For each step of the conversation with the server.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 /// For all of it.
-pub const TIMEOUT: Duration = Duration::from_mins(1);
+pub const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Why a letter is not on its way. The texts are the server's or the system's; none has a password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
