@@ -214,15 +214,12 @@ fn decoded(text: &str) -> String {
     let mut parts = joined.split('=');
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        match part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                out.push(char::from(byte));
-                out.push_str(&part[2..]);
-            }
-            None => {
-                out.push('=');
-                out.push_str(part);
-            }
+        if let Some(byte) = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            out.push(char::from(byte));
+            out.push_str(&part[2..]);
+        } else {
+            out.push('=');
+            out.push_str(part);
         }
     }
     out
