@@ -10,6 +10,8 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
+mod mail;
+
 pub use super::text::{Origin, Scheme};
 use crate::http::answers::Answers;
 use crate::http::cors::Origins;
@@ -25,6 +27,7 @@ use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
 use crate::token::key_set_url::KeySetUrl;
 use crate::token::rotation::Schedule;
+pub use mail::Mail;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -33,6 +36,7 @@ pub struct Settings {
     pub store: Store,
     pub auth: Auth,
     pub password: Password,
+    pub mail: Mail,
     pub limits: Limits,
     pub identity: Identity,
     /// Whose scripts may read our own endpoints' answers, and those of routes that say so; `None`: nobody's.
@@ -199,6 +203,10 @@ pub enum Endpoint {
     Me,
     Sessions,
     PasswordChange,
+    PasswordForgot,
+    PasswordReset,
+    EmailVerify,
+    EmailVerifySend,
     Keys,
     Token,
     TokenVerify,
@@ -222,6 +230,10 @@ impl Endpoint {
             Self::Me => "me",
             Self::Sessions => "sessions",
             Self::PasswordChange => "password_change",
+            Self::PasswordForgot => "password_forgot",
+            Self::PasswordReset => "password_reset",
+            Self::EmailVerify => "email_verify",
+            Self::EmailVerifySend => "email_verify_send",
             Self::Keys => "keys",
             Self::Token => "token",
             Self::TokenVerify => "token_verify",
@@ -250,6 +262,9 @@ pub struct Limits {
     pub login_account: Option<Rate>,
     pub login_network: Option<Rate>,
     pub register: Option<Rate>,
+    pub mail: Option<Rate>,
+    pub mail_account: Option<Rate>,
+    pub mail_network: Option<Rate>,
     pub requests: Option<Rate>,
     pub header_size: usize,
     pub header_timeout: Duration,
