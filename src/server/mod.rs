@@ -6,6 +6,8 @@ mod acceptor;
 mod connection;
 pub mod dispatch;
 mod drive;
+mod field_block;
+mod frames;
 mod gate;
 mod guard;
 mod http2;
