@@ -21,9 +21,11 @@ const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
 
 const ACK: u8 = 0x1;
 const END_STREAM: u8 = 0x1;
@@ -52,6 +54,8 @@ pub type Goodbye = [u8; HEAD_LENGTH + 8];
 pub struct Frames {
     /// How many bytes are to come of what has been judged: the preface, then a frame.
     passing: usize,
+    /// Whether a field block has begun that goes on in CONTINUATION frames.
+    is_in_block: bool,
     /// The latest stream that the client opened; a bit of the two below stands for a stream, the lowest for this one.
     latest: u32,
     ended: u128,
@@ -75,7 +79,7 @@ struct Head {
 impl Frames {
     /// Returns the state before the preface.
     pub fn new() -> Self {
-        Self { passing: PREFACE_LENGTH, latest: 0, ended: 0, reset: 0 }
+        Self { passing: PREFACE_LENGTH, is_in_block: false, latest: 0, ended: 0, reset: 0 }
     }
 
     /// Returns how many of `bytes` may be delivered, and why not more. The next call must begin with the first byte that was not.
@@ -97,6 +101,11 @@ impl Frames {
     }
 
     fn judge(&mut self, head: Head, after: &[u8]) -> Result<Verdict, Code> {
+        if self.is_in_block {
+            // Section 6.10: whatever else comes now is a protocol error before all, as the library says.
+            self.is_in_block = head.kind != CONTINUATION || !head.has(END_HEADERS);
+            return Ok(Verdict::Pass);
+        }
         if head.length > LONGEST {
             return Ok(Verdict::Pass);
         }
@@ -111,6 +120,8 @@ impl Frames {
                 let Some(payload) = after.get(..head.length) else { return Ok(Verdict::Wait) };
                 check_settings(payload)?;
             }
+            // Section 8.4: a client can't push. The library would wait for a field block to end before it says so.
+            PUSH_PROMISE => return Err(Code::Protocol),
             _ => {}
         }
         Ok(Verdict::Pass)
@@ -135,6 +146,7 @@ impl Frames {
         if opens {
             self.open(head.stream);
         }
+        self.is_in_block = !head.has(END_HEADERS);
         self.note_end(head);
         Ok(Verdict::Pass)
     }

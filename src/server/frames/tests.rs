@@ -114,6 +114,24 @@ fn a_block_that_breaks_off_is_a_compression_error_and_a_pseudo_header_field_in_t
     assert_eq!(fate(&trailers(b"\x00\x04mark\x03GET")), None);
 }
 
+#[test]
+fn within_a_field_block_nothing_is_judged_for_the_library_refuses_all_but_its_rest() {
+    let begun = frame(HEADERS, END_STREAM, 1, &GET[..4]);
+    let rest = frame(CONTINUATION, END_HEADERS, 1, &GET[4..]);
+    let data = frame(DATA, 0, 1, b"x");
+    let ping = frame(PING, 0, 0, &[0; 7]);
+    for between in [&data, &ping, &opened(1, 0), &opened(3, 0)] {
+        assert_eq!(fate(&[begun.clone(), between.clone()]), None, "{between:?}");
+    }
+    assert_eq!(fate(&[begun.clone(), frame(CONTINUATION, 0, 1, b""), rest.clone(), ping]), Some(6));
+    assert_eq!(fate(&[begun, rest, data]), Some(5));
+}
+
+#[test]
+fn a_client_that_pushes_is_told_at_once() {
+    assert_eq!(fate(&[opened(1, 0), frame(PUSH_PROMISE, 0, 1, &[0, 0, 0, 2, 0x88])]), Some(1));
+}
+
 /// What a client may do, by number: open a stream, send on one that is open, end or reset it, or say something else.
 fn legal(choices: &[(u8, u8, Vec<u8>)]) -> Vec<u8> {
     let mut stream = [PREFACE, &frame(SETTINGS, 0, 0, &[0, 4, 0x7F, 255, 255, 255, 0, 1, 0, 0, 0, 0])].concat();
@@ -138,7 +156,8 @@ fn legal(choices: &[(u8, u8, Vec<u8>)]) -> Vec<u8> {
                 open.push(latest);
                 match kind {
                     10 => frame(HEADERS, END_HEADERS | HAS_PRIORITY, latest, &[&[0; 5], GET, &text].concat()),
-                    _ => [frame(HEADERS, 0, latest, &GET[..4]), frame(9, END_HEADERS, latest, &GET[4..])].concat(),
+                    _ => [frame(HEADERS, 0, latest, &GET[..4]), frame(CONTINUATION, END_HEADERS, latest, &GET[4..])]
+                        .concat(),
                 }
             }
         };
