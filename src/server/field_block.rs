@@ -51,16 +51,15 @@ pub fn walk(block: &[u8]) -> Result<Names, Undecodable> {
 }
 
 /// A string literal as it stands (RFC 7541 section 5.2).
+#[derive(Clone, Copy)]
 struct Text<'a> {
     is_huffman: bool,
     octets: &'a [u8],
 }
 
 fn begins_with_colon(text: Text<'_>) -> bool {
-    text.octets.first().is_some_and(|first| match text.is_huffman {
-        true => first & 0xFE == HUFFMAN_COLON,
-        false => *first == b':',
-    })
+    let Some(first) = text.octets.first() else { return false };
+    if text.is_huffman { first & 0xFE == HUFFMAN_COLON } else { *first == b':' }
 }
 
 fn take_text<'a>(rest: &mut &'a [u8]) -> Result<Text<'a>, Undecodable> {
