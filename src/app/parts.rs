@@ -19,6 +19,7 @@ use crate::auth::{Authenticator, Directory, Revocations, Trust};
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
 use crate::gateway::Gateway;
+use crate::gateway::forwarded::Origins;
 use crate::gateway::streams::Streams;
 use crate::live::Live;
 use crate::password::hash::Hasher;
@@ -135,6 +136,7 @@ impl Parts {
                     authenticator: Arc::clone(&shared.authenticator),
                     pools: Pools::new(Arc::clone(&upstream_tls)),
                     streams: Streams::new(Arc::clone(shared.authenticator.revocations())),
+                    origins: Origins::default(),
                 },
                 office: office.clone(),
                 desk: Arc::clone(&desk),

@@ -36,8 +36,12 @@ pub use refuse::Refusal;
 pub use rules::{Forwarding, Rules};
 
 use credentials::Identified;
+use forwarded::Origins;
 use streams::Streams;
 use upgrade::Asked;
+
+/// How many fields a request gets at most: seven that say where it came from, four that say who asks.
+const SET_FIELDS: usize = 11;
 
 /// A request as the edge took it in: read once, before any rule.
 #[derive(Debug)]
@@ -67,6 +71,7 @@ pub struct Gateway {
     pub authenticator: Arc<Authenticator>,
     pub pools: Rc<Pools>,
     pub streams: Rc<Streams>,
+    pub origins: Origins,
 }
 
 impl Gateway {
@@ -75,7 +80,7 @@ impl Gateway {
         &self,
         rules: &Rules,
         ingress: Ingress<'_>,
-        mut request: Request<Incoming>,
+        mut request: Box<Request<Incoming>>,
         trace: &mut Trace,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         upgrade::adopt(&mut request);
@@ -99,20 +104,20 @@ impl Gateway {
         let permit = policy::decide(&route.access, caller)?;
 
         let asked = upgrade::take(&mut request)?;
-        *request.uri_mut() = upstream_uri(target, route);
-        // The version is one hop's: ours to this upstream, whatever the client's to us (RFC 9110 section 2.5).
-        *request.version_mut() = http::Version::HTTP_11;
+        direct(request.uri_mut(), target, route);
         let headers = request.headers_mut();
+        // Grown once, to hold what is set below.
+        headers.reserve(SET_FIELDS);
         remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
         join_cookies(headers);
         credentials::remove_ours(headers, used, rules, &self.authenticator);
         identity_headers::replace(headers, &permit, rules);
-        forwarded::rewrite(headers, &ingress, rules);
+        forwarded::rewrite(headers, &ingress, rules, &self.origins);
         if let Some(asked) = &asked {
             asked.ask_app(headers);
         }
         declare_body(&mut request);
-        let request = request.map(|body| RequestBody::new(body, &rules.filter));
+        let request = Box::new((*request).map(|body| RequestBody::new(body, &rules.filter)));
         trace.bytes_in = Some(request.body().bytes_in());
         self.forward(&route.then.upstream, permit, request, asked, (ingress.client, trace)).await
     }
@@ -137,7 +142,7 @@ impl Gateway {
         &self,
         upstream: &Arc<Upstream>,
         permit: Permit,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         asked: Option<Asked>,
         (client, trace): (ClientAddr, &mut Trace),
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
@@ -193,14 +198,20 @@ fn unserved(rules: &Rules, target: &Target, method: &Method) -> Refusal {
     Refusal::NoRoute
 }
 
-/// Returns the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it says so.
-fn upstream_uri(target: &Target, route: &table::Route<Forwarding>) -> Uri {
+/// Makes `uri` the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it
+/// says so. Most targets come in that form and stay as they are.
+fn direct(uri: &mut Uri, target: &Target, route: &table::Route<Forwarding>) {
+    let is_canonical = |uri: &Uri| {
+        uri.authority().is_none() && uri.path_and_query().is_some_and(|given| given == target.path_and_query())
+    };
     let path_and_query = if route.strip_prefix {
         target.path_and_query_without(route.path.as_str())
+    } else if is_canonical(uri) {
+        return;
     } else {
         target.path_and_query().to_owned()
     };
-    Uri::try_from(path_and_query).expect("a canonical target is a valid URI")
+    *uri = Uri::try_from(path_and_query).expect("a canonical target is a valid URI");
 }
 
 /// Has a body whose length nobody knows sent in chunks. Left to itself, the HTTP library takes a GET or HEAD to have none.

@@ -64,7 +64,7 @@ impl Handler for Dispatch {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
     ) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
         let client = ClientAddr::read(connection.peer, request.headers(), &edge.rules.trusted_proxies);
@@ -94,7 +94,7 @@ impl Dispatch {
         &self,
         edge: &Arc<Edge>,
         connection: &ConnectionInfo,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
         let is_tunnel = *request.method() == Method::CONNECT;
@@ -142,10 +142,10 @@ impl Dispatch {
         &self,
         edge: &Arc<Edge>,
         ingress: &Ingress<'_>,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         bytes_in: &mut u64,
     ) -> Result<Response<Bytes>, Refusal> {
-        let (mut parts, body) = request.into_parts();
+        let (mut parts, body) = (*request).into_parts();
         parts.uri = ingress.target.path_and_query().parse().map_err(|_| Refusal::Internal)?;
         let body = read_whole(body, edge.body_timeout).await?;
         *bytes_in = body.len() as u64;
@@ -179,7 +179,7 @@ impl Dispatch {
     }
 
     /// Sees to the access line of an answer, now or when its body has ended.
-    fn conclude(self: Rc<Self>, response: Answer, mut visit: Visit) -> Response<Body<Observed>> {
+    fn conclude(self: Rc<Self>, response: Answer, mut visit: Box<Visit>) -> Response<Body<Observed>> {
         visit.status = response.status();
         response.map(|body| match body {
             Body::Whole(bytes) => {

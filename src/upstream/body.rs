@@ -38,7 +38,8 @@ pub(super) struct Progress {
     pub failed: Cell<bool>,
     /// Whether the upstream asked for more and the client has not sent it.
     pub waits_for_client: Cell<bool>,
-    pub last: Cell<Instant>,
+    /// When the client last sent something of it.
+    pub last: Cell<Option<Instant>>,
     pub bytes: Cell<u64>,
 }
 
@@ -66,7 +67,7 @@ impl RequestBody {
             done: Cell::new(done),
             failed: Cell::new(false),
             waits_for_client: Cell::new(false),
-            last: Cell::new(Clock::monotonic()),
+            last: Cell::new(None),
             bytes: Cell::new(0),
         };
         Self { incoming: (!done).then(|| (incoming, Arc::clone(filter))), progress: Rc::new(progress) }
@@ -95,7 +96,7 @@ impl Body for RequestBody {
         let polled = Pin::new(&mut *incoming).poll_frame(context);
         this.progress.waits_for_client.set(polled.is_pending());
         let frame = std::task::ready!(polled);
-        this.progress.last.set(Clock::monotonic());
+        this.progress.last.set(Some(Clock::monotonic()));
         match &frame {
             None => this.progress.done.set(true),
             Some(Err(_)) => this.progress.failed.set(true),
@@ -124,12 +125,18 @@ pub struct ResponseBody {
     lease: Option<Lease>,
     request: Rc<Progress>,
     idle: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    last: Instant,
+    /// Set when the upstream first keeps us waiting.
+    timer: Option<IdleTimer>,
     /// Resolves when the session that the stream belongs to has ended.
     cut: Option<oneshot::Receiver<()>>,
     bytes: u64,
     _in_flight: InFlight,
+}
+
+struct IdleTimer {
+    sleep: Pin<Box<Sleep>>,
+    /// When something last came.
+    last: Instant,
 }
 
 impl ResponseBody {
@@ -146,7 +153,6 @@ impl ResponseBody {
             request,
             idle,
             timer: None,
-            last: Clock::monotonic(),
             cut: None,
             bytes: 0,
             _in_flight: in_flight,
@@ -178,13 +184,16 @@ impl ResponseBody {
 
     /// Returns ready when the upstream has sent nothing for too long. The timer is set once and looks back when it fires.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.idle)));
-        while timer.as_mut().poll(context).is_ready() {
-            let deadline = self.last + self.idle;
+        let timer = self.timer.get_or_insert_with(|| IdleTimer {
+            sleep: Box::pin(tokio::time::sleep(self.idle)),
+            last: Clock::monotonic(),
+        });
+        while timer.sleep.as_mut().poll(context).is_ready() {
+            let deadline = timer.last + self.idle;
             if deadline <= Clock::monotonic() {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(TokioInstant::from_std(deadline));
+            timer.sleep.as_mut().reset(TokioInstant::from_std(deadline));
         }
         Poll::Pending
     }
@@ -205,8 +214,8 @@ impl Body for ResponseBody {
         let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(context) else {
             return this.poll_idle(context).map(|()| Some(Err(BodyError::Idle(this.idle))));
         };
-        if this.timer.is_some() {
-            this.last = Clock::monotonic();
+        if let Some(timer) = &mut this.timer {
+            timer.last = Clock::monotonic();
         }
         match &frame {
             None => this.finish(),

@@ -4,6 +4,7 @@
 mod balance;
 mod body;
 mod connect;
+mod deadlines;
 mod pool;
 mod send;
 mod tunnel;

@@ -7,9 +7,11 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use hyper::client::conn::http1::SendRequest;
 use rustls::ClientConfig;
 
+use super::deadlines::Deadlines;
 use super::{Address, RequestBody};
 use crate::clock::Clock;
 
@@ -20,8 +22,9 @@ const IDLE_COUNT: usize = 512;
 
 /// One worker's connections to every server.
 pub struct Pools {
-    by_address: RefCell<HashMap<Address, Rc<Pool>>>,
+    by_address: RefCell<HashMap<Address, Rc<Pool>, RandomState>>,
     pub(super) tls: Arc<ClientConfig>,
+    pub(super) deadlines: Rc<Deadlines>,
 }
 
 /// One worker's idle connections to one server, the most recently used last.
@@ -44,7 +47,7 @@ pub(super) struct Lease {
 impl Pools {
     /// Returns empty pools whose `https` connections are made with `tls`; must be called on a worker, where it reaps idle ones.
     pub fn new(tls: Arc<ClientConfig>) -> Rc<Self> {
-        let pools = Rc::new(Self { by_address: RefCell::default(), tls });
+        let pools = Rc::new(Self { by_address: RefCell::default(), tls, deadlines: Deadlines::new() });
         tokio::task::spawn_local(reap(Rc::downgrade(&pools)));
         pools
     }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use http::{Method, Request, Response, Version};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
-use tokio::time::timeout_at;
 
 use super::body::Progress;
 use super::connect::connect;
-use super::pool::{Lease, Pool};
+use super::deadlines::Deadlines;
+use super::pool::Lease;
 use super::{BodyError, InFlight, Patience, Pools, RequestBody, ResponseBody, Server, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::policy::Permit;
@@ -28,19 +28,20 @@ pub struct Exchange<'a> {
 enum Tried {
     Answered(Response<ResponseBody>),
     /// Nothing of it can have been acted on; the request is whole again.
-    Unsent(Request<RequestBody>, UpstreamError),
+    Unsent(Box<Request<RequestBody>>, UpstreamError),
     Failed(UpstreamError),
 }
 
 /// Returns the upstream's response to a request in origin form. The permit is the caller's leave to get here.
+/// Boxed, because each step on the way would else have room for a request of its own, and be moved with it.
 pub async fn forward(
     exchange: Exchange<'_>,
     _permit: &Permit,
-    request: Request<RequestBody>,
+    mut request: Box<Request<RequestBody>>,
 ) -> Result<Response<ResponseBody>, UpstreamError> {
     let retries = exchange.upstream.patience.retries as usize;
-    let mut request = request;
-    // Whatever the client spoke: hyper frames by this, and would leave the body out if it said HTTP/2 and had no length.
+    // The version is one hop's: ours to this upstream, whatever the client's to us (RFC 9110 section 2.5). hyper frames by it,
+    // and would leave the body out if it said HTTP/2 and had no length.
     *request.version_mut() = Version::HTTP_11;
     let mut attempt = 0;
     let mut server = exchange.upstream.pick(exchange.client);
@@ -62,7 +63,7 @@ pub async fn forward(
 }
 
 /// Returns a copy of a request that may be sent twice: idempotent (RFC 9110 section 9.2.2), without body or upgrade.
-fn copy_if_repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+fn copy_if_repeatable(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
     let idempotent =
         matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
     if !idempotent || !request.body().is_end_stream() || request.headers().contains_key(http::header::UPGRADE) {
@@ -72,68 +73,55 @@ fn copy_if_repeatable(request: &Request<RequestBody>) -> Option<Request<RequestB
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
-    Some(copy)
+    Some(Box::new(copy))
 }
 
 impl Exchange<'_> {
-    async fn try_once(&self, server: &Arc<Server>, request: Request<RequestBody>) -> Tried {
+    async fn try_once(&self, server: &Arc<Server>, mut request: Box<Request<RequestBody>>) -> Tried {
         let in_flight = InFlight::begin(server);
         let pool = self.pools.of(&server.address);
-        let mut request = request;
-        // A connection from the pool may have died unseen; that is no failure of the server.
-        while let Some(sender) = pool.take().await {
-            match self.send(server, &pool, sender, request).await {
-                Sent::Answered(response, lease, progress) => {
-                    return Tried::Answered(self.stream(response, lease, progress, in_flight));
+        loop {
+            let pooled = pool.take().await;
+            let is_pooled = pooled.is_some();
+            let sender = match pooled {
+                Some(sender) => sender,
+                // Boxed: most requests need no new connection, and should not carry the room for making one.
+                None => match Box::pin(connect(&server.address, &self.pools.tls, self.upstream.patience.connect)).await
+                {
+                    Ok(sender) => sender,
+                    Err(error) => {
+                        let (address, reason) = (server.address.to_string(), error.to_string());
+                        return Tried::Unsent(request, UpstreamError::Unreachable { address, reason });
+                    }
+                },
+            };
+            match self.send(server, sender, request).await {
+                Sent::Answered(response, sender, progress) => {
+                    let idle = self.upstream.patience.idle;
+                    let lease = Lease::new(sender, &pool);
+                    let stream = |incoming| ResponseBody::new(incoming, lease, progress, in_flight, idle);
+                    return Tried::Answered(response.map(stream));
                 }
-                Sent::Returned(whole, _) => request = *whole,
+                // A connection from the pool may have died unseen; that is no failure of the server.
+                Sent::Returned(whole, _) if is_pooled => request = whole,
+                Sent::Returned(whole, error) => return Tried::Unsent(whole, error),
                 Sent::Failed(error) => return Tried::Failed(error),
             }
         }
-        let patience = &self.upstream.patience;
-        // Boxed: most requests need no new connection, and should not carry the room for making one.
-        let connecting = Box::pin(connect(&server.address, &self.pools.tls, patience.connect));
-        let sender = match connecting.await {
-            Ok(sender) => sender,
-            Err(error) => {
-                let unreachable =
-                    UpstreamError::Unreachable { address: server.address.to_string(), reason: error.to_string() };
-                return Tried::Unsent(request, unreachable);
-            }
-        };
-        match self.send(server, &pool, sender, request).await {
-            Sent::Answered(response, lease, progress) => {
-                Tried::Answered(self.stream(response, lease, progress, in_flight))
-            }
-            Sent::Returned(whole, error) => Tried::Unsent(*whole, error),
-            Sent::Failed(error) => Tried::Failed(error),
-        }
-    }
-
-    fn stream(
-        &self,
-        response: Response<Incoming>,
-        lease: Lease,
-        progress: Rc<Progress>,
-        in_flight: InFlight,
-    ) -> Response<ResponseBody> {
-        let idle = self.upstream.patience.idle;
-        response.map(|incoming| ResponseBody::new(incoming, lease, progress, in_flight, idle))
     }
 
     async fn send(
         &self,
         server: &Server,
-        pool: &Rc<Pool>,
         mut sender: SendRequest<RequestBody>,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
     ) -> Sent {
         let progress = request.body().progress();
         let broken =
             |error: &hyper::Error| UpstreamError::Broken { address: server.address.to_string(), reason: chain(error) };
-        let response = sender.try_send_request(request);
-        match wait(response, &progress, &self.upstream.patience).await {
-            Ok(Ok(response)) => Sent::Answered(response, Lease::new(sender, pool), progress),
+        let response = sender.try_send_request(*request);
+        match wait(response, &progress, &self.upstream.patience, &self.pools.deadlines).await {
+            Ok(Ok(response)) => Sent::Answered(response, sender, progress),
             Ok(Err(mut error)) => match error.take_message() {
                 Some(whole) => Sent::Returned(Box::new(whole), broken(error.error())),
                 None if progress.failed.get() => {
@@ -150,7 +138,7 @@ impl Exchange<'_> {
 }
 
 enum Sent {
-    Answered(Response<Incoming>, Lease, Rc<Progress>),
+    Answered(Response<Incoming>, SendRequest<RequestBody>, Rc<Progress>),
     Returned(Box<Request<RequestBody>>, UpstreamError),
     Failed(UpstreamError),
 }
@@ -161,18 +149,25 @@ enum Overdue {
 }
 
 /// Returns what `response` comes to, or who is late.
-async fn wait<T>(response: impl Future<Output = T>, progress: &Progress, patience: &Patience) -> Result<T, Overdue> {
+async fn wait<T>(
+    response: impl Future<Output = T>,
+    progress: &Progress,
+    patience: &Patience,
+    deadlines: &Deadlines,
+) -> Result<T, Overdue> {
     let mut response = std::pin::pin!(response);
-    let started = Clock::monotonic();
+    let mut now = Clock::monotonic();
+    let started = now;
     // Who has to do something changes without a word, so that it is looked at again when either could be overdue.
     let shorter = patience.idle.min(patience.response);
     loop {
-        let look_again = due(started, progress, patience).0.min(Clock::monotonic() + shorter);
-        if let Ok(answered) = timeout_at(look_again.into(), response.as_mut()).await {
+        let look_again = due(started, progress, patience).0.min(now + shorter);
+        if let Some(answered) = deadlines.before(look_again, response.as_mut()).await {
             return Ok(answered);
         }
+        now = Clock::monotonic();
         let (deadline, overdue) = due(started, progress, patience);
-        if deadline <= Clock::monotonic() {
+        if deadline <= now {
             return Err(overdue);
         }
     }
@@ -181,7 +176,7 @@ async fn wait<T>(response: impl Future<Output = T>, progress: &Progress, patienc
 /// Returns who must do something by when: the client, while the upstream waits for bytes that it owes; else the upstream,
 /// whose time runs from the last byte it got.
 fn due(started: Instant, progress: &Progress, patience: &Patience) -> (Instant, Overdue) {
-    let last = started.max(progress.last.get());
+    let last = progress.last.get().map_or(started, |last| last.max(started));
     if progress.waits_for_client.get() {
         (last + patience.idle, Overdue::Client(patience.idle))
     } else {
