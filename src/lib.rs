@@ -95,6 +95,7 @@
 //!   table, and the serving path asks it whether a path is ours without allocating.
 //! * *Our own reader of HTTP/1 heads* (`server::guard`) in front of the HTTP library: the library accepts what two parsers could
 //!   read two ways (bare line feeds, repeated framing headers); the guard lets only unambiguous heads through and changes no byte.
+//!   Of HTTP/2 it looks at the heads of frames, for rules that the library answers with another error code than the RFC's.
 //! * *One acceptor* instead of a listening socket per core: the kernel spreads connections by hash, which costs the slowest
 //!   requests under load; one place also serves draining and the cap on connections.
 //! * *A mail's token is made when the mail is sent,* not when it is asked for: the outbox then holds no token, a request costs the

@@ -36,7 +36,7 @@ impl Problem {
             path: String::new(),
             found,
             expected: expected.to_owned(),
-            hint,
+            hint: hint.map(|text| legible(&text)),
             excerpt: None,
             width: 0,
         }
@@ -79,6 +79,13 @@ pub(super) fn may_hold_secret(line: &str) -> bool {
     // Where a public key belongs people paste private ones.
     let holds_key = line.contains("PRIVATE KEY") || line.contains("public_key");
     names_secret || holds_key || has_user_info(line)
+}
+
+/// Returns `text` with its control characters escaped: a hint may repeat what a file holds, and is shown on a terminal.
+fn legible(text: &str) -> String {
+    let escaped =
+        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 pub(super) fn has_user_info(text: &str) -> bool {

@@ -110,6 +110,7 @@ fn origins_have_no_more_than_scheme_host_and_port() {
         ("[server]\npublic_url = \"https://a/x\"", "\"https://a/x\"", "write `https://a`"),
         ("[server]\npublic_url = \"http://a\"", "\"http://a\"", "write `https://a`"),
         ("[server]\npublic_url = \"a\"", "\"a\"", "an origin such as"),
+        ("[server]\npublic_url = \"\\u001bx\"", "\"\\u001bx\"", "write `http://\\u{1b}x`"),
         ("[upstream.a]\nservers = [\"http://a/x?y\"]", "\"http://a/x?y\"", "write `http://a`"),
         ("[upstream.a]\nservers = [\"ftp://a\"]", "\"ftp://a\"", "http or https"),
         ("[upstream.a]\nservers = []", "[]", "an upstream without servers"),
