@@ -235,7 +235,17 @@ fn reference(schema: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
+/// Returns what requests may hold, then what answers hold.
 fn schemas(access_token_name: &str) -> Value {
+    let mut schemas = requested();
+    let Value::Object(answered) = answered(access_token_name) else { return schemas };
+    for (name, schema) in answered {
+        schemas[name] = schema;
+    }
+    schemas
+}
+
+fn requested() -> Value {
     const OWN: [&str; 6] = ["email", "username", "first_name", "last_name", "full_name", "phone"];
     let registration: Vec<&str> = OWN.into_iter().chain(["password"]).collect();
     json!({
@@ -254,6 +264,19 @@ fn schemas(access_token_name: &str) -> Value {
             "username": text(), "password": text(), "refresh_token": text(), "scope": text(),
         })),
         "GivenToken": open(&json!({"token": text(), "token_type_hint": text()})),
+        "WantedKey": {
+            "type": "object",
+            "properties": {
+                "name": text(), "scopes": {"type": "array", "items": text()}, "expires_in": {"type": "integer"},
+            },
+            "required": ["name"],
+            "additionalProperties": false,
+        },
+    })
+}
+
+fn answered(access_token_name: &str) -> Value {
+    json!({
         "Grant": open(&json!({
             "user_id": text(), access_token_name: text(), "refresh_token": text(), "token_type": {"const": "bearer"},
             "expires_in": {"type": "integer"},
@@ -271,14 +294,6 @@ fn schemas(access_token_name: &str) -> Value {
             "id": text(), "created_at": moment(), "last_used_at": moment(), "ip": text(), "user_agent": text(),
             "current": {"type": "boolean"},
         }))},
-        "WantedKey": {
-            "type": "object",
-            "properties": {
-                "name": text(), "scopes": {"type": "array", "items": text()}, "expires_in": {"type": "integer"},
-            },
-            "required": ["name"],
-            "additionalProperties": false,
-        },
         "ApiKeys": {"type": "array", "items": open(&api_key())},
         "NewApiKey": open(&{
             let mut made = api_key();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
+mod endpoint;
 mod mail;
 
 pub use super::text::{Origin, Scheme};
@@ -27,6 +28,7 @@ use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
 use crate::token::key_set_url::KeySetUrl;
 use crate::token::rotation::Schedule;
+pub use endpoint::Endpoint;
 pub use mail::Mail;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -190,61 +192,6 @@ pub enum UserField {
     LastName,
     FullName,
     Phone,
-}
-
-/// Endpoints of ours that may have a second path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Endpoint {
-    Register,
-    Login,
-    Refresh,
-    Logout,
-    LogoutAll,
-    Me,
-    Sessions,
-    PasswordChange,
-    PasswordForgot,
-    PasswordReset,
-    EmailVerify,
-    EmailVerifySend,
-    Keys,
-    Token,
-    TokenVerify,
-    Introspect,
-    Revoke,
-    Forward,
-    Jwks,
-    Metadata,
-    Openapi,
-}
-
-impl Endpoint {
-    /// Returns what `[auth.paths]` calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Login => "login",
-            Self::Refresh => "refresh",
-            Self::Logout => "logout",
-            Self::LogoutAll => "logout_all",
-            Self::Me => "me",
-            Self::Sessions => "sessions",
-            Self::PasswordChange => "password_change",
-            Self::PasswordForgot => "password_forgot",
-            Self::PasswordReset => "password_reset",
-            Self::EmailVerify => "email_verify",
-            Self::EmailVerifySend => "email_verify_send",
-            Self::Keys => "keys",
-            Self::Token => "token",
-            Self::TokenVerify => "token_verify",
-            Self::Introspect => "introspect",
-            Self::Revoke => "revoke",
-            Self::Forward => "forward",
-            Self::Jwks => "jwks",
-            Self::Metadata => "metadata",
-            Self::Openapi => "openapi",
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
