@@ -1,6 +1,8 @@
 //! A configuration that has passed every check, as the composition root hands it out, with the defaults of each section.
 //! No value here needs to be looked at twice: names are resolved, texts parsed, contradictions gone.
 
+mod issuers;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -21,10 +23,9 @@ use crate::policy::{Access, RoleScopes};
 use crate::route::pattern::{HostPattern, PathPrefix};
 use crate::route::table;
 use crate::secret::{self, Secret};
-use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
-use crate::token::key_set_url::KeySetUrl;
 use crate::token::rotation::Schedule;
+pub use issuers::{IssuerKeySource, TrustedIssuer};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -125,28 +126,6 @@ pub struct Auth {
     pub role_scopes: RoleScopes,
     /// In the order of the file; no two have one name, and none has ours.
     pub trusted_issuers: Vec<TrustedIssuer>,
-}
-
-/// Somebody else whose tokens are taken on routes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrustedIssuer {
-    pub rules: IssuerRules,
-    pub keys: IssuerKeySource,
-}
-
-/// Where an issuer's keys are; the algorithms are those they may be used with, at least one.
-#[derive(Clone, Debug)]
-pub enum IssuerKeySource {
-    Published {
-        url: KeySetUrl,
-        algorithms: Vec<Algorithm>,
-    },
-    Secret {
-        secret: Secret<Vec<u8>>,
-        algorithms: Vec<Algorithm>,
-    },
-    /// PEM or a JWK, tried already.
-    PublicKey(String),
 }
 
 /// What signs and seals; each is at least 32 bytes.
@@ -359,21 +338,6 @@ impl Route {
             strip_prefix: self.strip_prefix,
             keep_encoded_slash: self.keep_encoded_slash,
             then,
-        }
-    }
-}
-
-impl PartialEq for IssuerKeySource {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Published { url, algorithms }, Self::Published { url: other_url, algorithms: others }) => {
-                url == other_url && algorithms == others
-            }
-            (Self::Secret { secret, algorithms }, Self::Secret { secret: other_secret, algorithms: others }) => {
-                secret::equal(secret.expose(), other_secret.expose()) && algorithms == others
-            }
-            (Self::PublicKey(text), Self::PublicKey(other)) => text == other,
-            (Self::Published { .. } | Self::Secret { .. } | Self::PublicKey(_), _) => false,
         }
     }
 }
