@@ -34,6 +34,11 @@ pub fn no_content() -> Reply {
     json_with(StatusCode::NO_CONTENT, Value::Null)
 }
 
+/// Returns the answer to what will be done, or not, when nobody waits any more.
+pub fn accepted() -> Reply {
+    json_with(StatusCode::ACCEPTED, Value::Null)
+}
+
 /// Returns the answer as it leaves: what doesn't say that it may be stored must not be.
 pub fn finish(mut response: Response<Bytes>) -> Response<Bytes> {
     let headers = response.headers_mut();

@@ -39,6 +39,8 @@ use answer::Reply;
 use error::Refusal;
 use routes::{Found, Needs, Operation, RouteTable};
 
+pub use routes::Mail;
+
 /// Sessions keep this much of a `User-Agent`.
 const MAX_USER_AGENT_CHARS: usize = 256;
 
@@ -60,6 +62,7 @@ pub struct ApiSettings {
     pub ignored_fields: BTreeSet<String>,
     /// The origin that metadata points to, without a final slash.
     pub public_url: String,
+    pub mail: Mail,
 }
 
 /// Where a refresh token may stand in a request that trades it.
@@ -100,7 +103,7 @@ impl Api {
         trust: Live<Trust>,
         settings: ApiSettings,
     ) -> Self {
-        let routes = RouteTable::new(&settings.prefix, &settings.extra_paths);
+        let routes = RouteTable::new(&settings.prefix, &settings.extra_paths, settings.mail);
         Self { accounts, authenticator, trust, settings, routes }
     }
 
@@ -152,6 +155,9 @@ impl Api {
             Operation::Login => self.login(call).await,
             Operation::Refresh => self.refresh(call).await,
             Operation::Logout => self.logout(call).await,
+            Operation::ForgotPassword => self.forgot_password(call).await,
+            Operation::ResetPassword => self.reset_password(call).await,
+            Operation::VerifyEmail => self.verify_email(call).await,
             Operation::IssueToken => self.issue_token(call).await,
             Operation::VerifyGiven => self.verify_given(call).await,
             Operation::Revoke => Ok(self.revoke(call).await),
@@ -165,6 +171,7 @@ impl Api {
             | Operation::ListSessions
             | Operation::EndSession
             | Operation::ChangePassword
+            | Operation::SendVerification
             | Operation::ListKeys
             | Operation::MakeKey
             | Operation::RevokeKey
@@ -183,6 +190,7 @@ impl Api {
             Operation::ListSessions => self.list_sessions(principal).await,
             Operation::EndSession => self.end_session(call, principal).await,
             Operation::ChangePassword => self.change_password(call, principal).await,
+            Operation::SendVerification => self.send_verification(call, principal).await,
             Operation::ListKeys => self.list_api_keys(principal).await,
             Operation::MakeKey => self.make_api_key(call, principal).await,
             Operation::RevokeKey => self.revoke_api_key(call, principal).await,
@@ -192,6 +200,9 @@ impl Api {
             | Operation::Login
             | Operation::Refresh
             | Operation::Logout
+            | Operation::ForgotPassword
+            | Operation::ResetPassword
+            | Operation::VerifyEmail
             | Operation::IssueToken
             | Operation::VerifyGiven
             | Operation::Revoke

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::ApiSettings;
-use super::routes::{Needs, Operation, resources};
+use super::routes::{Needs, Operation, offered};
 use crate::http::answers::Shape;
 
 /// What the document says of one operation.
@@ -38,6 +38,16 @@ fn words(operation: Operation) -> Words {
         Operation::ListSessions => of("List one's sessions", Nothing, (200, "Sessions"), &[]),
         Operation::EndSession => of("End one of one's sessions", Nothing, (204, ""), &[]),
         Operation::ChangePassword => of("Change the password", Json("PasswordChange"), (204, ""), &[415, 422]),
+        Operation::ForgotPassword => {
+            of("Ask for a mail to choose a new password by", Json("EmailAddress"), (202, ""), &[415, 422])
+        }
+        Operation::ResetPassword => {
+            of("Choose a new password by what a mail brought", Json("PasswordReset"), (204, ""), &[415, 422])
+        }
+        Operation::VerifyEmail => {
+            of("Show that the address is one's own", Json("OneTimeToken"), (204, ""), &[415, 422])
+        }
+        Operation::SendVerification => of("Ask for a mail that verifies the address", Nothing, (202, ""), &[422]),
         Operation::ListKeys => of("List one's API keys", Nothing, (200, "ApiKeys"), &[]),
         Operation::MakeKey => {
             of("Make an API key, shown this once", Json("WantedKey"), (201, "NewApiKey"), &[409, 415, 422])
@@ -64,7 +74,7 @@ pub enum Profiles {
 /// Returns the document for endpoints with these settings.
 pub fn document(settings: &ApiSettings, profiles: Profiles) -> Value {
     let mut paths = Map::new();
-    for resource in resources() {
+    for resource in offered(settings.mail) {
         let mut item = Map::new();
         for (method, operation, needs) in resource.operations {
             let described = describe(settings, resource.name, *operation, *needs);
@@ -240,7 +250,17 @@ fn reference(schema: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
+/// Returns what requests may hold, then what answers hold.
 fn schemas(access_token_name: &str) -> Value {
+    let mut schemas = requested();
+    let Value::Object(answered) = answered(access_token_name) else { return schemas };
+    for (name, schema) in answered {
+        schemas[name] = schema;
+    }
+    schemas
+}
+
+fn requested() -> Value {
     const OWN: [&str; 6] = ["email", "username", "first_name", "last_name", "full_name", "phone"];
     let registration: Vec<&str> = OWN.into_iter().chain(["password"]).collect();
     json!({
@@ -250,12 +270,28 @@ fn schemas(access_token_name: &str) -> Value {
         "OptionalRefreshToken": closed(&["refresh_token"], &[]),
         "Password": closed(&["password"], &["password"]),
         "PasswordChange": closed(&["current_password", "new_password"], &["current_password", "new_password"]),
+        "EmailAddress": closed(&["email"], &["email"]),
+        "PasswordReset": closed(&["token", "new_password"], &["token", "new_password"]),
+        "OneTimeToken": closed(&["token"], &["token"]),
         "ProfileChange": nullable(&OWN),
         "TokenRequest": open(&json!({
             "grant_type": {"enum": ["password", "refresh_token"]},
             "username": text(), "password": text(), "refresh_token": text(), "scope": text(),
         })),
         "GivenToken": open(&json!({"token": text(), "token_type_hint": text()})),
+        "WantedKey": {
+            "type": "object",
+            "properties": {
+                "name": text(), "scopes": {"type": "array", "items": text()}, "expires_in": {"type": "integer"},
+            },
+            "required": ["name"],
+            "additionalProperties": false,
+        },
+    })
+}
+
+fn answered(access_token_name: &str) -> Value {
+    json!({
         "Grant": open(&json!({
             "user_id": text(), access_token_name: text(), "refresh_token": text(), "token_type": {"const": "bearer"},
             "expires_in": {"type": "integer"},
@@ -269,14 +305,6 @@ fn schemas(access_token_name: &str) -> Value {
             "id": text(), "created_at": moment(), "last_used_at": moment(), "ip": text(), "user_agent": text(),
             "current": {"type": "boolean"},
         }))},
-        "WantedKey": {
-            "type": "object",
-            "properties": {
-                "name": text(), "scopes": {"type": "array", "items": text()}, "expires_in": {"type": "integer"},
-            },
-            "required": ["name"],
-            "additionalProperties": false,
-        },
         "ApiKeys": {"type": "array", "items": open(&api_key())},
         "NewApiKey": open(&{
             let mut made = api_key();

@@ -1,8 +1,6 @@
 //! A configuration that has passed every check, as the composition root hands it out, with the defaults of each section.
 //! No value here needs to be looked at twice: names are resolved, texts parsed, contradictions gone.
 
-mod issuers;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -11,6 +9,9 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 use ipnet::IpNet;
+
+mod endpoint;
+mod mail;
 
 pub use super::text::{Origin, Scheme};
 use crate::http::answers::Answers;
@@ -23,9 +24,12 @@ use crate::policy::{Access, RoleScopes};
 use crate::route::pattern::{HostPattern, PathPrefix};
 use crate::route::table;
 use crate::secret::{self, Secret};
+use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
+use crate::token::key_set_url::KeySetUrl;
 use crate::token::rotation::Schedule;
-pub use issuers::{IssuerKeySource, TrustedIssuer};
+pub use endpoint::Endpoint;
+pub use mail::Mail;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -34,6 +38,7 @@ pub struct Settings {
     pub store: Store,
     pub auth: Auth,
     pub password: Password,
+    pub mail: Mail,
     pub limits: Limits,
     pub identity: Identity,
     /// Whose scripts may read our own endpoints' answers, and those of routes that say so; `None`: nobody's.
@@ -128,6 +133,28 @@ pub struct Auth {
     pub trusted_issuers: Vec<TrustedIssuer>,
 }
 
+/// Somebody else whose tokens are taken on routes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrustedIssuer {
+    pub rules: IssuerRules,
+    pub keys: IssuerKeySource,
+}
+
+/// Where an issuer's keys are; the algorithms are those they may be used with, at least one.
+#[derive(Clone, Debug)]
+pub enum IssuerKeySource {
+    Published {
+        url: KeySetUrl,
+        algorithms: Vec<Algorithm>,
+    },
+    Secret {
+        secret: Secret<Vec<u8>>,
+        algorithms: Vec<Algorithm>,
+    },
+    /// PEM or a JWK, tried already.
+    PublicKey(String),
+}
+
 /// What signs and seals; each is at least 32 bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
@@ -167,53 +194,6 @@ pub enum UserField {
     Phone,
 }
 
-/// Endpoints of ours that may have a second path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Endpoint {
-    Register,
-    Login,
-    Refresh,
-    Logout,
-    LogoutAll,
-    Me,
-    Sessions,
-    PasswordChange,
-    Keys,
-    Token,
-    TokenVerify,
-    Introspect,
-    Revoke,
-    Forward,
-    Jwks,
-    Metadata,
-    Openapi,
-}
-
-impl Endpoint {
-    /// Returns what `[auth.paths]` calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Login => "login",
-            Self::Refresh => "refresh",
-            Self::Logout => "logout",
-            Self::LogoutAll => "logout_all",
-            Self::Me => "me",
-            Self::Sessions => "sessions",
-            Self::PasswordChange => "password_change",
-            Self::Keys => "keys",
-            Self::Token => "token",
-            Self::TokenVerify => "token_verify",
-            Self::Introspect => "introspect",
-            Self::Revoke => "revoke",
-            Self::Forward => "forward",
-            Self::Jwks => "jwks",
-            Self::Metadata => "metadata",
-            Self::Openapi => "openapi",
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Password {
     pub rules: Rules,
@@ -229,6 +209,9 @@ pub struct Limits {
     pub login_account: Option<Rate>,
     pub login_network: Option<Rate>,
     pub register: Option<Rate>,
+    pub mail: Option<Rate>,
+    pub mail_account: Option<Rate>,
+    pub mail_network: Option<Rate>,
     pub requests: Option<Rate>,
     pub header_size: usize,
     pub header_timeout: Duration,
@@ -338,6 +321,21 @@ impl Route {
             strip_prefix: self.strip_prefix,
             keep_encoded_slash: self.keep_encoded_slash,
             then,
+        }
+    }
+}
+
+impl PartialEq for IssuerKeySource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Published { url, algorithms }, Self::Published { url: other_url, algorithms: others }) => {
+                url == other_url && algorithms == others
+            }
+            (Self::Secret { secret, algorithms }, Self::Secret { secret: other_secret, algorithms: others }) => {
+                secret::equal(secret.expose(), other_secret.expose()) && algorithms == others
+            }
+            (Self::PublicKey(text), Self::PublicKey(other)) => text == other,
+            (Self::Published { .. } | Self::Secret { .. } | Self::PublicKey(_), _) => false,
         }
     }
 }

@@ -7,6 +7,8 @@ mod connection;
 mod cross_origin;
 pub mod dispatch;
 mod drive;
+mod field_block;
+mod frames;
 mod gate;
 mod guard;
 mod http2;

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod limits;
+mod mail;
 mod me;
 mod oauth;
 mod profile;
@@ -19,7 +20,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
-use super::{Api, ApiSettings, RefreshPlaces};
+use super::{Api, ApiSettings, Mail, RefreshPlaces};
 use crate::account::fixture::{PASSWORD, World};
 use crate::auth::bearer::BearerSettings;
 use crate::http::answers::Answers;
@@ -75,6 +76,7 @@ impl Client {
     fn with(change: impl FnOnce(&mut ApiSettings)) -> Self {
         let world = World::new();
         let mut settings = ApiSettings {
+            mail: Mail::On,
             prefix: "/auth".into(),
             extra_paths: vec![("register".into(), "/create".into())],
             bearer: BearerSettings { header: AUTHORIZATION, schemes: vec!["Bearer".into()] },

@@ -15,6 +15,9 @@ async fn every_route_answers_401_without_a_bearer_but_those_that_are_for_everybo
         Operation::Register,
         Operation::Login,
         Operation::Refresh,
+        Operation::ForgotPassword,
+        Operation::ResetPassword,
+        Operation::VerifyEmail,
         Operation::IssueToken,
         Operation::Revoke,
         Operation::KeySet,
@@ -37,7 +40,7 @@ async fn every_route_answers_401_without_a_bearer_but_those_that_are_for_everybo
             guarded += 1;
         }
     }
-    assert_eq!(guarded, 14);
+    assert_eq!(guarded, 15);
 }
 
 #[tokio::test]

@@ -225,7 +225,7 @@ fn presentation(section: &Section<'_>, auth: &mut Auth, settings: &Settings) {
 }
 
 /// Every endpoint that may have a second path, and its own place below the prefix.
-const ENDPOINTS: [(Endpoint, &str); 17] = [
+const ENDPOINTS: [(Endpoint, &str); 21] = [
     (Endpoint::Register, "/register"),
     (Endpoint::Login, "/login"),
     (Endpoint::Refresh, "/refresh"),
@@ -234,6 +234,10 @@ const ENDPOINTS: [(Endpoint, &str); 17] = [
     (Endpoint::Me, "/me"),
     (Endpoint::Sessions, "/sessions"),
     (Endpoint::PasswordChange, "/password/change"),
+    (Endpoint::PasswordForgot, "/password/forgot"),
+    (Endpoint::PasswordReset, "/password/reset"),
+    (Endpoint::EmailVerify, "/email/verify"),
+    (Endpoint::EmailVerifySend, "/email/verify/send"),
     (Endpoint::Keys, "/keys"),
     (Endpoint::Token, "/token"),
     (Endpoint::TokenVerify, "/token/verify"),

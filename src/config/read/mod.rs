@@ -8,6 +8,7 @@ mod doubts;
 mod identity;
 mod issuers;
 mod limits;
+mod mail;
 mod routes;
 mod server;
 mod upstreams;
@@ -42,6 +43,7 @@ pub(super) fn settings(root: &Section<'_>) -> Settings {
     };
     settings.server = server::server(&root.table("server"), &settings.tls);
     settings.auth = auth::auth(&root.table("auth"), &settings);
+    settings.mail = mail::mail(&root.table("mail"), &settings.server);
     let mut upstreams = upstreams::Upstreams::read(&root.table("upstream"));
     settings.routes = routes::routes(root, &mut upstreams, &settings);
     settings.upstreams = upstreams.finish();
