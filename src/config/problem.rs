@@ -73,9 +73,9 @@ fn open_before(text: &str, offset: usize, quotes: &str) -> bool {
 /// Whether a line may show a secret: it names a key for one, even misspelt, begins a private key, or has a URL with a
 /// user in it.
 pub(super) fn may_hold_secret(line: &str) -> bool {
-    let names_secret = line
-        .split(|letter: char| !letter.is_alphanumeric())
-        .any(|word| strsim::damerau_levenshtein(&word.to_lowercase(), "secret") <= 2);
+    let names_secret = line.split(|letter: char| !letter.is_alphanumeric()).map(str::to_lowercase).any(|word| {
+        strsim::damerau_levenshtein(&word, "secret") <= 2 || strsim::damerau_levenshtein(&word, "smtp") <= 1
+    });
     // Where a public key belongs people paste private ones.
     let holds_key = line.contains("PRIVATE KEY") || line.contains("public_key");
     names_secret || holds_key || has_user_info(line)

@@ -15,8 +15,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
@@ -64,6 +64,8 @@ pub struct Trace {
     /// From the decision to the upstream's response head.
     pub upstream_time: Option<Duration>,
     pub bytes_in: Option<BytesIn>,
+    /// Whether scripts of other origins may read the answer.
+    pub is_shared: bool,
 }
 
 /// One worker's gateway.
@@ -94,6 +96,7 @@ impl Gateway {
             .ok_or_else(|| unserved(rules, target, request.method()))?;
         trace.route = Some(Arc::clone(&route.then.name));
         trace.access = Some(access_kind(&route.access));
+        trace.is_shared = route.then.is_shared;
         if target.has_encoded_slash() && !route.keep_encoded_slash {
             return Err(Refusal::EncodedSlash);
         }
@@ -116,10 +119,10 @@ impl Gateway {
         if let Some(asked) = &asked {
             asked.ask_app(headers);
         }
-        declare_body(&mut request);
-        let request = Box::new((*request).map(|body| RequestBody::new(body, &rules.filter)));
-        trace.bytes_in = Some(request.body().bytes_in());
-        self.forward(&route.then.upstream, permit, request, asked, (ingress.client, trace)).await
+        let (head, body) = (*request).into_parts();
+        let (request, body) = (Request::from_parts(head, ()), RequestBody::new(body, &rules.filter));
+        trace.bytes_in = body.bytes_in();
+        self.forward(&route.then.upstream, permit, (request, body), asked, (ingress.client, trace)).await
     }
 
     /// Returns who is asking, if the route wants to know and they say. A credential that is shown and bad is never ignored.
@@ -142,7 +145,7 @@ impl Gateway {
         &self,
         upstream: &Arc<Upstream>,
         permit: Permit,
-        request: Box<Request<RequestBody>>,
+        (request, body): (Request<()>, RequestBody),
         asked: Option<Asked>,
         (client, trace): (ClientAddr, &mut Trace),
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
@@ -150,7 +153,7 @@ impl Gateway {
         let started = Clock::monotonic();
         let is_head = request.method() == Method::HEAD;
         let exchange = Exchange { pools: &self.pools, upstream, client: client.ip };
-        let mut response = upstream::forward(exchange, &permit, request).await?;
+        let mut response = upstream::forward(exchange, &permit, &request, body).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(upstream, &permit, response, asked);
@@ -177,7 +180,7 @@ impl Gateway {
         asked: Option<Asked>,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         let (client, status) = asked.ok_or(Refusal::UnaskedUpgrade)?.settle(response.headers_mut())?;
-        let server = hyper::upgrade::on(&mut response);
+        let server = response.body_mut().take_upgraded().ok_or(Refusal::UnaskedUpgrade)?;
         let cut = permit.caller().map(|caller| self.streams.watch(&caller.principal));
         tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
             client,
@@ -212,13 +215,6 @@ fn direct(uri: &mut Uri, target: &Target, route: &table::Route<Forwarding>) {
         target.path_and_query().to_owned()
     };
     *uri = Uri::try_from(path_and_query).expect("a canonical target is a valid URI");
-}
-
-/// Has a body whose length nobody knows sent in chunks. Left to itself, the HTTP library takes a GET or HEAD to have none.
-fn declare_body(request: &mut Request<Incoming>) {
-    if !request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_LENGTH) {
-        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
 }
 
 /// Framing is made anew on each side; only where there is no body does the length say something of its own (RFC 9110 section 8.6).

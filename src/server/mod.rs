@@ -4,6 +4,7 @@
 
 mod acceptor;
 mod connection;
+mod cross_origin;
 pub mod dispatch;
 mod drive;
 mod field_block;

@@ -23,7 +23,7 @@ fn unknown_keys_and_sections_are_told_the_nearest_name() {
         ("[identity]\nheaders = { user = \"X-U\" }", "user", "did you mean `user_id`?"),
         ("[auth.paths]\nlogon = \"/x\"", "logon", "did you mean `login`?"),
         ("[upstream.a]\nservers = [\"http://a\"]\ntimeout = \"1s\"", "timeout", "_timeout`?"),
-        ("[mail]\nsmtp = \"\"", "mail", "unknown section `mail`"),
+        ("[mail]\nform = \"\"", "form", "did you mean `from`?"),
         ("zebra = 1", "zebra", "unknown key `zebra`"),
         (
             "[tls]\nmode = \"files\"\n[[tls.certificate]]\ncert = \"a\"\nkey = \"b\"\nkye = 1",
