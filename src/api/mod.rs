@@ -24,7 +24,7 @@ use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderMap, Method, Request, Response};
 
-use crate::account::{Accounts, Context};
+use crate::account::{AccountError, Accounts, Context};
 use crate::auth::bearer::BearerSettings;
 use crate::auth::{Authenticator, Trust};
 use crate::http::client::ClientAddr;
@@ -115,6 +115,7 @@ impl Api {
             Found::OtherMethods(resource) => return Err(Refusal::OtherMethods(resource)),
             Found::Nothing => return Err(Refusal::NotFound),
         };
+        self.must_be_open(operation)?;
         let headers = request.headers();
         let context = context(client, request_id, headers);
         let call = Call { headers, body: request.body(), parameter, context };
@@ -127,6 +128,20 @@ impl Api {
                 Ok(response)
             }
         }
+    }
+
+    /// Refuses, before the store has been heard of once, whatever could not be answered truly without it.
+    fn must_be_open(&self, operation: Operation) -> Result<(), Refusal> {
+        let needs_no_store = match operation {
+            Operation::Metadata | Operation::Description => true,
+            // An empty set would be believed, and kept.
+            Operation::KeySet => self.trust.current().access.has_keys(),
+            _ => false,
+        };
+        if needs_no_store || self.authenticator.is_open() {
+            return Ok(());
+        }
+        Err(AccountError::Unavailable("it has not been heard of since the start".into()).into())
     }
 
     async fn answer_anyone(&self, operation: Operation, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {

@@ -24,6 +24,7 @@ use crate::telemetry::sink::Sink;
 pub use deep::check_deep;
 pub use explain::{ExplainError, Explanation, explain};
 pub use keys::{KeysError, load_trust};
+pub use parts::open_store;
 pub use start_error::StartError;
 
 use parts::Parts;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::keys::KeysError;
 use super::reload::Shared;
 use super::start_error::StartError;
 use super::{Servers, edge, keys, listeners};
@@ -25,8 +26,9 @@ use crate::password::hash::Hasher;
 use crate::server::Server;
 use crate::server::dispatch::{Dispatch, Edge};
 use crate::server::visit::RequestIds;
-use crate::store::SharedStore;
+use crate::store::mongo::MongoStore;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{SharedStore, StoreError};
 use crate::telemetry::access::Format;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::Metrics;
@@ -54,7 +56,10 @@ impl Parts {
     pub async fn assemble(settings: Settings, metrics: Arc<Metrics>, lines: Lines) -> Result<Self, StartError> {
         let clock = Clock::system();
         let store = open_store(&settings)?;
-        let trust = Live::new(keys::load_trust(&settings, &store, clock.now()).await?);
+        let opening = Opening::of(&settings);
+        let loaded = opening.unless_away(keys::load_trust(&settings, &store, clock.now()).await)?;
+        let knows_keys = loaded.is_some();
+        let trust = Live::new(loaded.unwrap_or_else(|| keys::unknown_trust(&settings)));
         let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
         let authenticator = Arc::new(Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS));
@@ -71,7 +76,10 @@ impl Parts {
             audit: Audit::new(lines.clone()).counting(Arc::clone(&metrics)),
             clock: clock.clone(),
         }));
-        accounts.feed().catch_up().await?;
+        if !(knows_keys && opening.unless_away(accounts.feed().catch_up().await)?.is_some()) {
+            tracing::warn!("the store can't be reached; only what needs no store is served until it can");
+            authenticator.shut();
+        }
         let edge = Live::new(edge(&settings, &accounts, &authenticator, &trust));
         let shared = Shared {
             turn: tokio::sync::Mutex::default(),
@@ -143,10 +151,45 @@ impl Parts {
     }
 }
 
-pub(super) fn open_store(settings: &Settings) -> Result<SharedStore, StartError> {
-    let config::Store::Sqlite { path } = &settings.store;
-    let store = SqliteStore::open(path).map_err(|error| StartError::Store(error.to_string()))?;
-    Ok(Arc::new(store))
+/// Opens the store that `settings` name; one on other machines is not asked anything yet.
+pub fn open_store(settings: &Settings) -> Result<SharedStore, StartError> {
+    match &settings.store {
+        config::Store::Sqlite { path } => {
+            let store = SqliteStore::open(path).map_err(|error| StartError::Store(error.to_string()))?;
+            Ok(Arc::new(store))
+        }
+        config::Store::MongoDb { url, prefix } => {
+            let store = MongoStore::new(url.clone(), prefix);
+            Ok(Arc::new(store.map_err(|error| StartError::Configuration(error.to_string()))?))
+        }
+    }
+}
+
+/// What a store means that can't be reached at start.
+#[derive(Clone, Copy)]
+enum Opening {
+    /// It is on this machine: something is wrong, and whoever started us must hear of it.
+    Now,
+    /// It is on others, and comes back by itself.
+    Later,
+}
+
+impl Opening {
+    fn of(settings: &Settings) -> Self {
+        match settings.store {
+            config::Store::Sqlite { .. } => Self::Now,
+            config::Store::MongoDb { .. } => Self::Later,
+        }
+    }
+
+    /// Returns `None` where the store is away and may be.
+    fn unless_away<T>(self, outcome: Result<T, impl Into<KeysError>>) -> Result<Option<T>, StartError> {
+        match (self, outcome.map_err(Into::into)) {
+            (_, Ok(value)) => Ok(Some(value)),
+            (Self::Later, Err(KeysError::Store(StoreError::Unavailable(_)))) => Ok(None),
+            (Self::Now | Self::Later, Err(error)) => Err(error.into()),
+        }
+    }
 }
 
 pub(super) fn worker_count(settings: &Settings) -> usize {

@@ -84,6 +84,14 @@ impl Shared {
         Ok(())
     }
 
+    /// Serves everybody, if the keys and what was revoked can be read now.
+    pub async fn open(&self) -> Result<(), KeysError> {
+        self.reload_keys().await?;
+        self.accounts.feed().catch_up().await?;
+        self.authenticator.open();
+        Ok(())
+    }
+
     pub async fn reload_keys(&self) -> Result<(), KeysError> {
         let _turn = self.turn.lock().await;
         let trust = keys::load_trust(&self.settings(), &self.store, self.clock.now()).await?;

@@ -8,6 +8,7 @@ pub mod key_set;
 pub mod revocation;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Timestamp;
 use crate::identity::{Caller, Principal};
@@ -31,13 +32,16 @@ pub struct Trust {
     pub expected: Expected,
 }
 
-/// Why a presented credential is not taken. All answer 401 `invalid_token`; the variant is for the log.
+/// Why a presented credential is not taken. All but the last answer 401 `invalid_token`; the variant is for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCredential {
     #[error("{0}")]
     Token(#[from] TokenError),
     #[error("its session has ended or its user is disabled")]
     Revoked,
+    /// What it must be held against is not known yet: 503, because the same token may be good in a moment.
+    #[error("the store has yet to tell which credentials are good")]
+    NotYet,
 }
 
 /// Knows which credentials are good; one for the whole process.
@@ -47,12 +51,28 @@ pub struct Authenticator {
     issuers: Live<Issuers>,
     revocations: Arc<Revocations>,
     cache: TokenCache,
+    is_open: AtomicBool,
 }
 
 impl Authenticator {
     /// Returns an authenticator that trusts no issuer but us and remembers at most `cache_entries` verified tokens.
     pub fn new(trust: Live<Trust>, revocations: Arc<Revocations>, cache_entries: u64) -> Self {
-        Self { trust, issuers: Live::new(Issuers::default()), revocations, cache: TokenCache::new(cache_entries) }
+        let (issuers, cache) = (Live::new(Issuers::default()), TokenCache::new(cache_entries));
+        Self { trust, issuers, revocations, cache, is_open: AtomicBool::new(true) }
+    }
+
+    /// Knows nobody until [`Authenticator::open`]: the keys, or what was revoked before this start, have yet to be read. To be
+    /// called before anything is served, because what was verified stays remembered.
+    pub fn shut(&self) {
+        self.is_open.store(false, Ordering::Release);
+    }
+
+    pub fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
     }
 
     /// Trusts these issuers beside us from now on, and no others.
@@ -68,6 +88,9 @@ impl Authenticator {
     /// Returns the caller that an access token of ours stands for: what our own endpoints ask for, where another issuer's
     /// users have no account. A hit in the cache costs no allocation and no lock.
     pub fn verify_bearer(&self, token: &str, now: Timestamp) -> Result<Arc<Caller>, BadCredential> {
+        if !self.is_open() {
+            return Err(BadCredential::NotYet);
+        }
         let trust = self.trust.guard();
         let key = TokenCache::key(trust.access.id(), token);
         if let Some(known) = self.cache.find(&key, now, &self.issuers) {
@@ -79,6 +102,9 @@ impl Authenticator {
 
     /// Returns the caller that an access token stands for, ours or a trusted issuer's: what routes ask for. A hit costs the same.
     pub fn verify_any_bearer(&self, token: &str, now: Timestamp) -> Result<Arc<Caller>, BadCredential> {
+        if !self.is_open() {
+            return Err(BadCredential::NotYet);
+        }
         let trust = self.trust.guard();
         let key = TokenCache::key(trust.access.id(), token);
         if let Some(known) = self.cache.find(&key, now, &self.issuers) {
@@ -131,9 +157,14 @@ impl Authenticator {
         caller
     }
 
-    /// Returns whether `token` carries the key id of one of our keys: then no upstream may see it.
+    /// Returns whether `token` carries the key id of one of our keys: then no upstream may see it. While our keys are not
+    /// known, everything with the three parts of a JWT could be ours.
     pub fn is_ours(&self, token: &str) -> bool {
-        claims::names_our_key(&self.trust.guard().access, token)
+        let trust = self.trust.guard();
+        if !trust.access.has_keys() {
+            return token.bytes().filter(|byte| *byte == b'.').count() == 2;
+        }
+        claims::names_our_key(&trust.access, token)
     }
 
     pub fn revocations(&self) -> &Arc<Revocations> {

@@ -15,12 +15,10 @@ use crate::account::admin::{Admin, Passwords};
 use crate::app;
 use crate::auth::Trust;
 use crate::clock::{Clock, Timestamp};
-use crate::config::settings::Store as StoreSettings;
 use crate::config::{self, Environment, Settings};
 use crate::identity::{Role, Scope};
 use crate::password::hash::Hasher;
 use crate::store::SharedStore;
-use crate::store::sqlite::SqliteStore;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::sink::{Lines, Sink};
 
@@ -67,13 +65,6 @@ pub fn now() -> Timestamp {
     Clock::system().now()
 }
 
-/// Opens the store that `settings` name.
-pub fn open_store(settings: &Settings) -> Result<SharedStore> {
-    match &settings.store {
-        StoreSettings::Sqlite { path } => Ok(Arc::new(SqliteStore::open(path)?)),
-    }
-}
-
 /// Runs `action` at the store of the configuration, and closes it.
 pub fn with_store<T>(file: &ConfigFile, action: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
     let (_, settings) = load(file)?;
@@ -82,7 +73,7 @@ pub fn with_store<T>(file: &ConfigFile, action: impl AsyncFnOnce(&Context) -> Re
 
 /// Runs `action` at the store that `settings` name, and closes it.
 pub fn with_settings<T>(settings: Settings, action: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
-    let store = open_store(&settings)?;
+    let store = app::open_store(&settings)?;
     let trail = Trail::open()?;
     let context = Context { settings, admin: Admin::new(Arc::clone(&store), trail.audit()), store };
     let result = block_on(async {

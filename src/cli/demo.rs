@@ -11,11 +11,12 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style};
 
 use super::command::Demo;
-use super::context::{block_on, now, open_store, passwords, stdout};
+use super::context::{block_on, now, passwords, stdout};
 use super::failure::{Failure, Result};
 use super::healthcheck::reachable;
 use super::serve::run_gateway;
 use crate::account::admin::{Admin, Profile};
+use crate::app;
 use crate::config::{self, Environment, Settings};
 use crate::secret::{Secret, random_bytes};
 use crate::telemetry::audit::Audit;
@@ -86,7 +87,7 @@ upstream = "app"
 
 /// Makes the admin, past the audit trail: nobody will ever look for it.
 fn add_admin(settings: &Settings, password: &Secret<String>) -> Result<()> {
-    let store = open_store(settings)?;
+    let store = app::open_store(settings)?;
     let admin = Admin::new(Arc::clone(&store), Audit::default());
     let profile =
         Profile { email: Some(ADMIN.to_owned()), roles: Some(vec!["admin".to_owned()]), ..Profile::default() };

@@ -7,7 +7,6 @@ use crate::account::admin::AdminError;
 use crate::app::{KeysError, StartError};
 use crate::config::Problems;
 use crate::store::StoreError;
-use crate::store::sqlite::OpenError;
 
 /// What is said and what is returned. An empty message says nothing: everything has been said.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,12 +44,6 @@ impl Failure {
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         Self::new(CONFIG, format!("the configuration can't be used\n\n{problems}"))
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        Self::new(UNAVAILABLE, error)
     }
 }
 

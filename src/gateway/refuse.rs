@@ -91,7 +91,10 @@ impl Refusal {
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotServed => said(StatusCode::NOT_IMPLEMENTED, "method_not_served"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),
-            Self::BadCredential(_) => {
+            Self::BadCredential(BadCredential::NotYet) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "the store is not available")
+            }
+            Self::BadCredential(BadCredential::Token(_) | BadCredential::Revoked) => {
                 Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "the credential is not valid, or no longer")
             }
             Self::Denied(denied) => denied_problem(*denied),
@@ -111,7 +114,9 @@ impl Refusal {
         match self {
             Self::Denied(Denied::Unknown) => Some("Bearer"),
             Self::Denied(Denied::MissingRole | Denied::MissingScope) => Some(r#"Bearer error="insufficient_scope""#),
-            Self::BadCredential(_) => Some(r#"Bearer error="invalid_token""#),
+            Self::BadCredential(BadCredential::Token(_) | BadCredential::Revoked) => {
+                Some(r#"Bearer error="invalid_token""#)
+            }
             Self::RepeatedCredential => Some(r#"Bearer error="invalid_request""#),
             _ => None,
         }
@@ -120,7 +125,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(wait) => Some(*wait),
-            Self::Overloaded => Some(Duration::from_secs(1)),
+            Self::Overloaded | Self::BadCredential(BadCredential::NotYet) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

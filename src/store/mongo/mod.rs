@@ -1,0 +1,327 @@
+//! The shared store: a `MongoDB` replica set that several gateways use at once. This file bounds every intent in time and
+//! number and hands it to the room's other files, one per collection. Nothing here waits for the server at start: a store that
+//! can't be reached answers `Unavailable`, and by itself serves again when it is back.
+
+mod changes;
+mod connection;
+mod failure;
+mod indexes;
+mod keys;
+mod sessions;
+mod transaction;
+mod users;
+mod values;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mongodb::options::ConnectionString;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::{
+    Change, NewSession, NewUser, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError, User,
+    UserChange, UserKey,
+};
+use crate::clock::Timestamp;
+use crate::identity::{SessionId, UserId};
+use crate::secret::Secret;
+use crate::token::key::KeyRecord;
+use connection::{Connection, PLACES};
+use failure::Outcome;
+use transaction::in_transaction;
+use watch::Watch;
+
+/// How long an intent may take, waiting included: whoever asks has an answer within five seconds.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How often the indexes are looked at.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+
+/// The URL is not one that the driver can use.
+#[derive(Debug, thiserror::Error)]
+#[error("store.url is not a MongoDB URL that can be used; expected mongodb://HOST,HOST/DATABASE?replicaSet=NAME")]
+pub struct UrlError;
+
+/// The store in a `MongoDB` deployment.
+pub struct MongoStore {
+    url: Secret<String>,
+    prefix: String,
+    connection: OnceCell<Arc<Connection>>,
+    places: Semaphore,
+    watch: Arc<Watch>,
+    /// What goes on beside intents; ends with the store.
+    tasks: std::sync::Mutex<JoinSet<()>>,
+}
+
+impl MongoStore {
+    /// Returns the store at `url`, whose collections are named with `prefix`. Asks nobody anything yet.
+    pub fn new(url: Secret<String>, prefix: &str) -> std::result::Result<Self, UrlError> {
+        // What the driver says of it may repeat a part of it.
+        ConnectionString::parse(url.expose()).map_err(|_why| UrlError)?;
+        Ok(Self {
+            url,
+            prefix: prefix.to_owned(),
+            connection: OnceCell::new(),
+            places: Semaphore::new(PLACES as usize),
+            watch: Arc::default(),
+            tasks: std::sync::Mutex::default(),
+        })
+    }
+
+    /// Returns what `intent` comes to, within [`PATIENCE`].
+    async fn run<T>(&self, intent: impl Future<Output = Outcome<T>> + Send) -> Result<T> {
+        let bounded = async {
+            // Closed with the store.
+            let Ok(_place) = self.places.acquire().await else {
+                return Err(StoreError::Unavailable("it has been closed".into()).into());
+            };
+            intent.await
+        };
+        match timeout(PATIENCE, bounded).await {
+            Ok(outcome) => outcome.map_err(StoreError::from),
+            Err(_late) => Err(StoreError::Unavailable(format!("MongoDB gave no answer within {PATIENCE:?}"))),
+        }
+    }
+
+    /// Returns the deployment, found fit for us.
+    async fn ready(&self) -> Outcome<&Connection> {
+        let connection = self.connection().await?;
+        connection.prepare().await?;
+        Ok(connection)
+    }
+
+    async fn connection(&self) -> Outcome<&Connection> {
+        let connection = self.connection.get_or_try_init(|| async {
+            let connection = Arc::new(Connection::open(&self.url, &self.prefix).await?);
+            let mut tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            tasks.spawn(watch::follow(Arc::clone(&connection), Arc::clone(&self.watch)));
+            tasks.spawn(look_at_indexes(Arc::clone(&connection)));
+            Outcome::Ok(connection)
+        });
+        Ok(connection.await?)
+    }
+}
+
+async fn look_at_indexes(on: Arc<Connection>) {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if on.is_prepared()
+            && let Err(failure) = on.look_at_indexes().await
+        {
+            tracing::debug!(error = %StoreError::from(failure), "the indexes could not be looked at");
+        }
+    }
+}
+
+/// Whether a change gives an account a name.
+fn gives_a_name(change: &UserChange) -> bool {
+    matches!(change.email, Some(Some(_))) || matches!(change.username, Some(Some(_)))
+}
+
+#[async_trait]
+impl Store for MongoStore {
+    async fn insert_user(&self, user: NewUser, session: Option<NewSession>) -> Result<User> {
+        self.run(async {
+            let on = self.ready().await?;
+            on.names_are_safe()?;
+            users::insert(on, &user, session.as_ref()).await
+        })
+        .await
+    }
+
+    async fn find_user(&self, key: &UserKey) -> Result<Option<User>> {
+        self.run(async {
+            let on = self.ready().await?;
+            users::find(on, key).await
+        })
+        .await
+    }
+
+    async fn list_users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<User>> {
+        self.run(async {
+            let on = self.ready().await?;
+            users::list(on, after, limit).await
+        })
+        .await
+    }
+
+    async fn update_user(&self, id: &UserId, change: UserChange, now: Timestamp) -> Result<User> {
+        self.run(async {
+            let on = self.ready().await?;
+            if gives_a_name(&change) {
+                on.names_are_safe()?;
+            }
+            let _turn = on.turn.lock().await;
+            users::update(on, id, &change, now).await
+        })
+        .await
+    }
+
+    async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<()> {
+        self.run(async {
+            let on = self.ready().await?;
+            let _turn = on.turn.lock().await;
+            in_transaction!(on, work => users::delete(work, id, now))
+        })
+        .await
+    }
+
+    async fn change_password(&self, id: &UserId, change: PasswordChange, now: Timestamp) -> Result<()> {
+        self.run(async {
+            let on = self.ready().await?;
+            let _turn = on.turn.lock().await;
+            in_transaction!(on, work => users::change_password(work, id, &change, now))
+        })
+        .await
+    }
+
+    async fn upgrade_hash(&self, id: &UserId, expected: &str, hash: &str) -> Result<()> {
+        self.run(async {
+            let on = self.ready().await?;
+            users::upgrade_hash(on, id, expected, hash).await
+        })
+        .await
+    }
+
+    async fn insert_session(&self, session: NewSession) -> Result<()> {
+        self.run(async {
+            let on = self.ready().await?;
+            in_transaction!(on, work => sessions::insert(work, &session))
+        })
+        .await
+    }
+
+    async fn find_session(&self, id: SessionId) -> Result<Option<Session>> {
+        self.run(async {
+            let on = self.ready().await?;
+            sessions::find(on, id).await
+        })
+        .await
+    }
+
+    async fn list_sessions(&self, user: Option<&UserId>, now: Timestamp) -> Result<Vec<Session>> {
+        self.run(async {
+            let on = self.ready().await?;
+            sessions::list(on, user, now).await
+        })
+        .await
+    }
+
+    async fn rotate_refresh(&self, request: RefreshRequest) -> Result<Rotation> {
+        self.run(async {
+            let on = self.ready().await?;
+            sessions::rotate(on, &request).await
+        })
+        .await
+    }
+
+    async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<bool> {
+        self.run(async {
+            let on = self.ready().await?;
+            sessions::end(on, id, now).await
+        })
+        .await
+    }
+
+    async fn end_sessions(&self, user: &UserId, keep: Option<SessionId>, now: Timestamp) -> Result<Vec<SessionId>> {
+        self.run(async {
+            let on = self.ready().await?;
+            sessions::end_all(on, user, keep, now).await
+        })
+        .await
+    }
+
+    async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>> {
+        self.run(async {
+            let on = self.ready().await?;
+            let known = keys::list(on).await?;
+            if known.iter().any(|known| known.algorithm == key.algorithm && known.retired_at.is_none()) {
+                return Ok(known);
+            }
+            let _turn = on.turn.lock().await;
+            in_transaction!(on, work => keys::ensure(work, &key))?;
+            keys::list(on).await
+        })
+        .await
+    }
+
+    async fn rotate_key(&self, key: KeyRecord, now: Timestamp) -> Result<()> {
+        self.run(async {
+            let on = self.ready().await?;
+            let _turn = on.turn.lock().await;
+            in_transaction!(on, work => keys::rotate(work, &key, now))
+        })
+        .await
+    }
+
+    async fn list_keys(&self) -> Result<Vec<KeyRecord>> {
+        self.run(async {
+            let on = self.ready().await?;
+            keys::list(on).await
+        })
+        .await
+    }
+
+    async fn changes_after(&self, seq: i64) -> Result<Vec<Change>> {
+        self.run(async {
+            let on = self.ready().await?;
+            changes::after(on, seq).await
+        })
+        .await
+    }
+
+    async fn last_change(&self) -> Result<i64> {
+        self.run(async {
+            let on = self.ready().await?;
+            changes::last(on).await
+        })
+        .await
+    }
+
+    async fn wait_for_change(&self) {
+        self.watch.wait().await;
+    }
+
+    async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()> {
+        self.run(async {
+            let on = self.ready().await?;
+            sessions::prune(on, now).await?;
+            if keys::any_to_prune(on, keep_after).await? {
+                let _turn = on.turn.lock().await;
+                in_transaction!(on, work => keys::prune(work, now, keep_after))?;
+            }
+            changes::prune(on, now, keep_after).await
+        })
+        .await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        // A write, so that a primary without its majority is noticed.
+        self.run(async {
+            let on = self.ready().await?;
+            let seen = mongodb::bson::doc! { "$currentDate": { "asked_at": true } };
+            on.counters.update_one(mongodb::bson::doc! { "_id": "ping" }, seen).upsert(true).await?;
+            Outcome::Ok(())
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        self.places.close();
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        tasks.abort_all();
+        while tasks.join_next().await.is_some() {}
+        if let Some(connection) = self.connection.get() {
+            connection.client.clone().shutdown().immediate(true).await;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(in crate::store) mod tests;
