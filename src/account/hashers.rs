@@ -4,7 +4,7 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -28,18 +28,19 @@ pub struct Hashers {
     queue: SyncSender<Job>,
     hasher: Live<Hasher>,
     waiting: AtomicUsize,
+    done: Arc<AtomicU64>,
 }
 
 impl Hashers {
     /// Starts `threads` threads.
     pub fn start(hasher: Hasher, threads: NonZeroUsize) -> io::Result<Self> {
         let (queue, jobs) = sync_channel(threads.get().saturating_mul(QUEUE_PER_THREAD));
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (jobs, done) = (Arc::new(Mutex::new(jobs)), Arc::new(AtomicU64::new(0)));
         for number in 0..threads.get() {
-            let jobs = Arc::clone(&jobs);
-            thread::Builder::new().name(format!("hasher-{number}")).spawn(move || work(&jobs))?;
+            let (jobs, done) = (Arc::clone(&jobs), Arc::clone(&done));
+            thread::Builder::new().name(format!("hasher-{number}")).spawn(move || work(&jobs, &done))?;
         }
-        Ok(Self { queue, hasher: Live::new(hasher), waiting: AtomicUsize::new(0) })
+        Ok(Self { queue, hasher: Live::new(hasher), waiting: AtomicUsize::new(0), done })
     }
 
     /// Hashes at another cost from now on.
@@ -62,6 +63,11 @@ impl Hashers {
     /// Returns how many callers wait for a hash, those whose hash is under way among them.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many passwords have been hashed since the start.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 
     async fn submit<T>(&self, job: impl FnOnce(Arc<Hasher>, oneshot::Sender<T>) -> Job) -> Result<T, Busy> {
@@ -96,13 +102,19 @@ enum Ran {
 }
 
 impl Job {
-    fn run(self) -> Ran {
+    fn run(self, done: &AtomicU64) -> Ran {
         match self {
             Self::Hash { answer, .. } if answer.is_closed() => Ran::Skipped,
             Self::Check { answer, .. } if answer.is_closed() => Ran::Skipped,
-            Self::Hash { hasher, password, answer } => answered(answer, hasher.hash(&password)),
+            Self::Hash { hasher, password, answer } => {
+                let hash = hasher.hash(&password);
+                done.fetch_add(1, Ordering::Relaxed);
+                answered(answer, hash)
+            }
             Self::Check { hasher, password, hash, answer } => {
-                answered(answer, hasher.check(&password, hash.as_deref()))
+                let check = hasher.check(&password, hash.as_deref());
+                done.fetch_add(1, Ordering::Relaxed);
+                answered(answer, check)
             }
         }
     }
@@ -114,12 +126,12 @@ fn answered<T>(answer: oneshot::Sender<T>, value: T) -> Ran {
     Ran::Done
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
+fn work(jobs: &Mutex<Receiver<Job>>, done: &AtomicU64) {
     lower_priority();
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        if catch_unwind(AssertUnwindSafe(|| job.run())).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| job.run(done))).is_err() {
             tracing::error!("a password hash panicked");
         }
     }
@@ -185,7 +197,7 @@ mod tests {
         let (answer, left) = oneshot::channel();
         drop(left);
         let job = Job::Check { hasher: Arc::new(hasher(64)), password: password(), hash: None, answer };
-        assert_eq!(job.run(), Ran::Skipped);
+        assert_eq!(job.run(&AtomicU64::new(0)), Ran::Skipped);
     }
 
     #[tokio::test]

@@ -1,12 +1,14 @@
 //! Signing in with a password, and proving it again where an endpoint asks for it.
 //! Unknown user, wrong password, disabled user and user without a password do the same work and get the same answer.
 
+use std::time::{Duration, Instant};
+
 use super::error::AccountError;
 use super::grant::Grant;
 use super::limits::{AccountKey, Attempt, Exceeded, FAMILIAR_FOR, Network};
 use super::validate::{Faults, filled};
 use super::{Accounts, Context, Subject};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::identity::UserId;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
@@ -14,6 +16,10 @@ use crate::password::hash::Check;
 use crate::secret::Secret;
 use crate::store::{StoreError, User, UserKey};
 use crate::telemetry::audit::Event;
+
+/// A refused sign-in is answered a whole number of these after it came: microseconds that a record which is found, or a hash
+/// that is read, takes longer than none can't be seen from outside.
+const REFUSAL_STEP: Duration = Duration::from_millis(5);
 
 /// What somebody typed to sign in: one of the two names, and the password.
 #[derive(Clone, Debug, Default)]
@@ -106,9 +112,16 @@ pub(super) struct Proven {
     due_for_upgrade: bool,
 }
 
+fn until_next_step(came: Instant) -> Duration {
+    let step = REFUSAL_STEP.as_nanos();
+    let late = came.elapsed().as_nanos() % step;
+    Duration::from_nanos(u64::try_from(step - late).expect("a step is short"))
+}
+
 impl Accounts {
     /// Returns the grant of a new session.
     pub async fn login(&self, login: Login, context: &Context) -> Result<Grant, AccountError> {
+        let came = Clock::monotonic();
         let (name, password) = login.judge()?;
         let user = match name.store_key() {
             Some(key) => self.store.find_user(&key).await?,
@@ -118,7 +131,13 @@ impl Accounts {
             Some(user) => Claimant::known(user),
             None => Claimant { account: AccountKey::unknown(name.text()), user: None },
         };
-        let proven = self.prove(claimant, &password, context).await?;
+        let proven = match self.prove(claimant, &password, context).await {
+            Err(refusal @ AccountError::InvalidCredentials) => {
+                tokio::time::sleep(until_next_step(came)).await;
+                return Err(refusal);
+            }
+            otherwise => otherwise?,
+        };
         if proven.due_for_upgrade {
             self.upgrade_hash(&proven, &password).await;
         }

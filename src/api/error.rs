@@ -1,4 +1,4 @@
-//! The one place that turns a refusal of our endpoints into a response (SPEC 3.3).
+//! The one place that turns a refusal of our endpoints into a response.
 
 use std::time::Duration;
 

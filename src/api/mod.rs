@@ -1,4 +1,4 @@
-//! Our own endpoints as JSON (SPEC 3): parse, call `account`, answer. No rule lives here, and nothing of the store.
+//! Our own endpoints as JSON: parse, call `account`, answer. No rule lives here, and nothing of the store.
 //! Runs on the office; the gateway hands over requests whose canonical path [`Api::owns`], with their bodies read.
 
 mod answer;

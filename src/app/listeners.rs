@@ -151,5 +151,6 @@ fn refresh(metrics: &Metrics, shared: &Shared, counters: &Counters) {
     metrics.cache_entries.set(i64::try_from(cache.entries).unwrap_or(i64::MAX));
     metrics.connections.inc_by(counters.accepted().saturating_sub(metrics.connections.get()));
     metrics.connections_open.set(i64::try_from(counters.open()).unwrap_or(i64::MAX));
+    metrics.hashes.inc_by(shared.hashers.done().saturating_sub(metrics.hashes.get()));
     metrics.hash_queue.set(i64::try_from(shared.hashers.waiting()).unwrap_or(i64::MAX));
 }

@@ -1,4 +1,4 @@
-//! Why the gateway did not start, by the exit code that tells a supervisor (SPEC 1).
+//! Why the gateway did not start, by the exit code that tells a supervisor.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! The cache of verified access tokens (SPEC 5). It holds "signature and times are good" and who it is, never a route's verdict.
+//! The cache of verified access tokens. It holds "signature and times are good" and who it is, never a route's verdict.
 //! Only tokens that verified get in, so garbage can't push anything out; what expired or was revoked is found out at the hit.
 
 use std::hash::{BuildHasherDefault, Hasher};

@@ -1,4 +1,4 @@
-//! Our tokens and other issuers' side by side: who is asked, what is cached, what takes it back (T32 to T35, T37).
+//! Our tokens and other issuers' side by side: who is asked, what is cached, what takes it back.
 
 use std::time::Duration;
 

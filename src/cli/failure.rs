@@ -1,4 +1,4 @@
-//! Why a command did not work: one clear line, and the exit code that says the same to a script (SPEC 1, sysexits.h).
+//! Why a command did not work: one clear line, and the exit code that says the same to a script (sysexits.h).
 
 use std::fmt::Display;
 use std::io;

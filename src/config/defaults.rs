@@ -1,4 +1,4 @@
-//! What every key is when nobody sets it (SPEC 2). `config/vestibule.toml` says the same, and a test holds them together.
+//! What every key is when nobody sets it. `config/vestibule.toml` says the same, and a test holds them together.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};

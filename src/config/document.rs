@@ -175,7 +175,8 @@ impl<'a> Document<'a> {
             let candidates = known.iter().map(String::as_str).filter(|candidate| candidate.contains("__"));
             let hint = nearest(name, candidates).map(|known| format!("did you mean `{known}`?"));
             let fault = Fault::new("a variable that names no key", "VESTIBULE_<SECTION>__<KEY>").hint(hint);
-            self.refuse(&At::Variable(name.to_owned()), "", fault);
+            // A name may hold what a terminal would obey.
+            self.refuse(&At::Variable(name.escape_debug().to_string()), "", fault);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The caller's own credential: read where a route wants one, and kept from upstreams in `Authorization` and the configured header (SPEC 4.3).
+//! The caller's own credential: read where a route wants one, and kept from upstreams in `Authorization` and the configured header.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Where a request came from, told to the upstream anew (SPEC 4.4): what the client says of it counts only behind a trusted proxy.
+//! Where a request came from, told to the upstream anew: what the client says of it counts only behind a trusted proxy.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Identity is ours alone (SPEC 4.2): what looks like it is removed from every request, then ours is set from the permit.
+//! Identity is ours alone: what looks like it is removed from every request, then ours is set from the permit.
 
 use http::HeaderMap;
 

@@ -1,4 +1,4 @@
-//! One worker's open streams by session, so that they close within a second of its end (SPEC 4.5).
+//! One worker's open streams by session, so that they close within a second of its end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

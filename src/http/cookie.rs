@@ -1,4 +1,4 @@
-//! Reading one cookie, and taking one out of a request without touching its neighbours (SPEC 4.3).
+//! Reading one cookie, and taking one out of a request without touching its neighbours.
 //! Our session cookie stays with us; what the app set for itself goes through byte for byte.
 
 use http::header::{COOKIE, Entry, HeaderMap, HeaderValue};

@@ -1,4 +1,4 @@
-//! Families of header names: hop-by-hop, identity aliases, and those by which an app would replace path or method (SPEC 4.2).
+//! Families of header names: hop-by-hop, identity aliases, and those by which an app would replace path or method.
 //! Says what must not pass from a client to an upstream; what is set instead is the gateway's.
 //! The lists stand in [`names`], once, for code and tests alike.
 

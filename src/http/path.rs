@@ -1,4 +1,4 @@
-//! The one canonical form of a path (SPEC 4.1), for request targets and for the patterns of routes.
+//! The one canonical form of a path, for request targets and for the patterns of routes.
 //! What two parsers could read two ways is refused here; what is left is spelt in exactly one way. Never guesses.
 
 use std::borrow::Cow;
@@ -160,6 +160,9 @@ fn check_decoded(decoded: &[u8]) -> Result<(), AmbiguousPath> {
     for _ in 0..NESTING {
         let Some(inner) = decode_nested(&text)? else { return Ok(()) };
         std::str::from_utf8(&inner).map_err(|_| AmbiguousPath)?;
+        if inner.split(|&byte| byte == b'/').any(reads_as_dots) {
+            return Err(AmbiguousPath);
+        }
         text = inner;
     }
     Err(AmbiguousPath)

@@ -1,4 +1,4 @@
-//! The request target, read once into the one form that decides and that is forwarded (SPEC 4.1).
+//! The request target, read once into the one form that decides and that is forwarded.
 //! Whatever two parsers could read two ways is refused here, before any rule looks at it.
 //! A fragment never gets this far: on HTTP/1 `wire` refuses it, and `http::Uri` has cut it off where HTTP/2 carried one.
 

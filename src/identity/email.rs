@@ -1,4 +1,4 @@
-//! E-mail addresses in their one canonical form (SPEC 6): what is stored, and the key that uniqueness, login, limits and reset share.
+//! E-mail addresses in their one canonical form: what is stored, and the key that uniqueness, login, limits and reset share.
 //! Strict: what two mail systems could read as two addresses (quotes, comments, two `@`, address literals) is no address here.
 
 use idna::AsciiDenyList;

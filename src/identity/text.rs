@@ -1,4 +1,4 @@
-//! When two names are one (SPEC 6, UAX 15, UAX 31): which characters a name is made of, and the form in which spellings
+//! When two names are one (UAX 15, UAX 31): which characters a name is made of, and the form in which spellings
 //! that look or type alike are equal. Called by e-mail addresses, user names and the password rules.
 
 use icu_casemap::CaseMapper;

@@ -1,4 +1,4 @@
-//! Which rule a request falls under: whole-segment prefixes, hosts, methods; the most specific wins (SPEC 2).
+//! Which rule a request falls under: whole-segment prefixes, hosts, methods; the most specific wins.
 //! Pure: patterns are checked when the table is built, so that finding can't fail half-way.
 
 mod index;

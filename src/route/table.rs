@@ -89,7 +89,7 @@ impl<T> Table<T> {
     }
 
     /// Whether the request has no route because an upstream could take its path for one that another rule protects:
-    /// `/admin;x` under a public `/` beside a protected `/admin`, say. Such a target is 400 (SPEC 4.1), not 404.
+    /// `/admin;x` under a public `/` beside a protected `/admin`, say. Such a target is 400, not 404.
     pub fn is_ambiguous(&self, host: &str, path: &str, method: &Method) -> bool {
         self.locate(host, path, method).is_err()
     }
@@ -117,7 +117,7 @@ impl<T> Table<T> {
         self.routes.iter().enumerate().map(judge).collect()
     }
 
-    /// Returns every pair that `encoded_slash = "keep"` sets at odds (SPEC 2); a configuration must have none.
+    /// Returns every pair that `encoded_slash = "keep"` sets at odds; a configuration must have none.
     pub fn slash_conflicts(&self) -> Vec<SlashConflict> {
         let mut found = Vec::new();
         for (kept, wide) in self.routes.iter().enumerate().filter(|(_, route)| route.keep_encoded_slash) {

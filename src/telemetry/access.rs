@@ -1,4 +1,4 @@
-//! The access line: one for every request that was answered, refused ones too (SPEC 7).
+//! The access line: one for every request that was answered, refused ones too.
 //! It shows the path without its query, ids without names, and no header: a secret can't be where it is not asked for.
 
 use std::net::IpAddr;

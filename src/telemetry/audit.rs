@@ -1,4 +1,4 @@
-//! The audit trail: one JSON line for every account and session event, with a stable `event` name (SPEC 7).
+//! The audit trail: one JSON line for every account and session event, with a stable `event` name.
 //! Never a secret; what a line says of a person is an id.
 
 use std::sync::{Arc, Mutex};

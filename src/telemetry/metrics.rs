@@ -19,7 +19,7 @@ pub use traffic::{AccessKind, Traffic};
 mod traffic;
 
 /// Every metric there is: its name as scraped and what it says.
-pub const ALL: [(&str, &str); 13] = [
+pub const ALL: [(&str, &str); 14] = [
     ("vestibule_requests_total", "Requests answered, by status class and by what their route asks of callers"),
     ("vestibule_request_duration_seconds", "From the request's head to the end of its answer"),
     ("vestibule_refusals_total", "Requests answered without asking an upstream, by reason"),
@@ -30,6 +30,7 @@ pub const ALL: [(&str, &str); 13] = [
     ("vestibule_cache_misses_total", "Tokens that had to be verified"),
     ("vestibule_cache_entries", "Tokens in the cache of verified ones"),
     ("vestibule_logins_total", "Attempts to sign in, by outcome"),
+    ("vestibule_hashes_total", "Passwords hashed, to keep or to compare"),
     ("vestibule_hash_queue", "Passwords that wait to be hashed"),
     ("vestibule_log_dropped_total", "Access and audit lines lost because nobody read stdout fast enough"),
     ("vestibule_build_info", "The version that runs"),
@@ -64,6 +65,7 @@ pub struct Metrics {
     pub cache_hits: Counter,
     pub cache_misses: Counter,
     pub cache_entries: Gauge,
+    pub hashes: Counter,
     pub hash_queue: Gauge,
     pub log_dropped: Counter,
 }
@@ -82,6 +84,7 @@ impl Metrics {
             cache_hits: Counter::default(),
             cache_misses: Counter::default(),
             cache_entries: Gauge::default(),
+            hashes: Counter::default(),
             hash_queue: Gauge::default(),
             log_dropped: Counter::default(),
         };
@@ -100,6 +103,7 @@ impl Metrics {
         add(registry, "vestibule_cache_misses_total", &self.cache_misses);
         add(registry, "vestibule_cache_entries", &self.cache_entries);
         add(registry, "vestibule_logins_total", &self.logins);
+        add(registry, "vestibule_hashes_total", &self.hashes);
         add(registry, "vestibule_hash_queue", &self.hash_queue);
         add(registry, "vestibule_log_dropped_total", &self.log_dropped);
         let (name, help) = listed("vestibule_build_info");

@@ -35,6 +35,8 @@ pub fn server_config(resolver: Arc<Resolver>, min_version: MinVersion) -> Result
         .with_no_client_auth()
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // All suites are strong, so it is a matter of taste; auditors' tools rate a server without an order of its own as weak.
+    config.ignore_client_order = true;
     // Sealed tickets resume a session on every worker and hold no memory here; their keys change every 6 hours.
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     // Early data can be replayed by whoever recorded it (RFC 8446 section 8), and has slipped past checks elsewhere

@@ -1,4 +1,4 @@
-//! What our tokens say, made and checked in one place (SPEC 3.2, RFC 9068).
+//! What our tokens say, made and checked in one place (RFC 9068).
 //! A token that was verified here is of the type asked for, from our issuer, for our audience, and within its times;
 //! whether its session still lives is `auth`'s and the store's business.
 

@@ -1,4 +1,4 @@
-//! Tokens that others issue (SPEC 2, `[[auth.trusted_issuer]]`): held against the keys and rules of the one issuer they name.
+//! Tokens that others issue (`[[auth.trusted_issuer]]`): held against the keys and rules of the one issuer they name.
 //! As strict as with our own about encoding, types and times; forgiving only about header members that say nothing about
 //! how to verify. A key that a token brings along, or an address for one, is never looked at. Called by `auth`.
 

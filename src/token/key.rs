@@ -17,7 +17,7 @@ use super::{jwk, seal};
 use crate::clock::Timestamp;
 use crate::secret::{Secret, sha256};
 
-/// The least length of a shared secret, for every HS algorithm (SPEC 2).
+/// The least length of a shared secret, for every HS algorithm.
 pub(super) const MIN_SECRET_BYTES: usize = 32;
 
 /// A key as the store keeps it.

@@ -1,4 +1,4 @@
-//! Tokens (SPEC 3.2): JWS compact form over aws-lc, claims, key sets, and what a presented refresh token means.
+//! Tokens: JWS compact form over aws-lc, claims, key sets, and what a presented refresh token means.
 //! Pure: never awaits, never reads the clock. The algorithm is a property of the key, never of a token's header.
 
 mod algorithm;

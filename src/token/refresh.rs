@@ -1,4 +1,4 @@
-//! What a presented refresh token means for its session (SPEC 3.2): rotate, repeat the last rotation, or an alarm.
+//! What a presented refresh token means for its session: rotate, repeat the last rotation, or an alarm.
 //! A pure state machine: the store calls [`judge`] inside the transaction that carries the verdict out, and never
 //! decides anything itself. A token that is neither the current one nor the one just spent always ends the session.
 

@@ -1,4 +1,4 @@
-//! The endpoints, asked in process over a real store: SPEC 3.1 to 3.3 as a client sees them.
+//! The endpoints, asked in process over a real store, as a client sees them.
 
 mod limits;
 mod me;

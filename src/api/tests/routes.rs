@@ -8,7 +8,7 @@ fn path_of(resource: &Resource) -> String {
     format!("/auth{}", resource.path.split('{').next().unwrap()) + if resource.path.ends_with('}') { "7" } else { "" }
 }
 
-/// T20: which operations do without a bearer is written down here a second time, so that a new one can't slip in unguarded.
+/// Which operations do without a bearer is written down here a second time, so that a new one can't slip in unguarded.
 #[tokio::test]
 async fn every_route_answers_401_without_a_bearer_but_those_that_are_for_everybody() {
     let for_everybody = [

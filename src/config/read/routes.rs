@@ -151,7 +151,7 @@ fn is_below(path: &PathPrefix, above: &PathPrefix) -> bool {
 }
 
 /// Refuses routes for the same requests, and `encoded_slash = "keep"` above a narrower route with other access: an upstream
-/// that reads `%2F` as `/` would serve what the narrower one guards (SPEC 2).
+/// that reads `%2F` as `/` would serve what the narrower one guards.
 fn refuse_conflicts(mut placed: Vec<&Placed<'_>>) {
     let build = |placed: &[&Placed<'_>]| Table::build(placed.iter().map(|placed| placed.route.entry(())).collect());
     let mut table = build(&placed);

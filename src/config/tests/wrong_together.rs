@@ -1,6 +1,6 @@
 //! Mistakes that only several keys or routes make together, and many mistakes at once.
 
-use super::{Environment, parse, pointed_at, refuse};
+use super::{Environment, parse, pointed_at, refuse, refuse_with};
 
 /// Returns the only problem of `text`, which brings its own routes.
 fn only_problem(text: &str) -> super::Problem {
@@ -128,4 +128,10 @@ fn bytes_that_are_no_text_are_a_problem_at_their_line() {
     std::fs::write(file.path(), b"[log]\n\xff").unwrap();
     let problems = crate::config::load(file.path(), &Environment::default()).unwrap_err();
     assert_eq!((problems.0[0].line, problems.0[0].column), (2, 1));
+}
+
+#[test]
+fn a_variables_name_reaches_no_terminal_as_it_is() {
+    let problems = refuse_with("", &[("VESTIBULE_AUTH__\u{1b}[2J", "1")]);
+    assert!(!problems[0].to_string().contains('\u{1b}'), "{}", problems[0]);
 }

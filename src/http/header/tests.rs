@@ -266,7 +266,7 @@ proptest! {
     }
 }
 
-/// The rule as SPEC 4.2 says it, for [`filter`], without lists of lengths.
+/// The rule as one would say it, for [`filter`], without lists of lengths.
 fn is_forbidden_thoroughly(text: &str) -> bool {
     let is_in = |list: &[&str]| list.iter().any(|known| folded_eq(known, text));
     let is_below = |list: &[&str]| list.iter().any(|prefix| folded_starts_with(text, prefix));

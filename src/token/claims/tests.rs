@@ -1,4 +1,4 @@
-//! Claims of every wrong kind (ADVISORIES 3.3, T30), issuers, audiences and times.
+//! Claims of every wrong kind, issuers, audiences and times.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The families T30, T31 and T36 for tokens of other issuers.
+//! Forgeries and claims of every wrong kind, for tokens of other issuers.
 
 mod header;
 

@@ -1,4 +1,4 @@
-//! Forgeries (ADVISORIES 3.3, T31 and T36): what a header may not say, and that no byte of a token is without weight.
+//! Forgeries: what a header may not say, and that no byte of a token is without weight.
 
 use aws_lc_rs::hmac;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE};

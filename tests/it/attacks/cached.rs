@@ -1,4 +1,4 @@
-//! T32, T37, T40, T64: what has been looked at once is not believed longer than it is true, and never for another question.
+//! What has been looked at once is not believed longer than it is true, and never for another question.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! T65, T66, T76, T78: secrets stay secret, mistakes in their files keep the gateway from starting, and errors tell nothing.
+//! Secrets stay secret, mistakes in their files keep the gateway from starting, and errors tell nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

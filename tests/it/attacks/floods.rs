@@ -1,4 +1,4 @@
-//! T73 to T75: clients that stall, trickle or flood cost little and stand in nobody's way.
+//! Clients that stall, trickle or flood cost little and stand in nobody's way.
 
 use std::time::{Duration, Instant};
 

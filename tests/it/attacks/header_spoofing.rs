@@ -1,4 +1,4 @@
-//! T1 to T8: nobody but the gateway says who is asking, whence and for what.
+//! Nobody but the gateway says who is asking, whence and for what.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -77,11 +77,9 @@ async fn seen_with(
     let before = world.upstream.requests().len();
     let status = match protocol {
         Protocol::H1 => {
-            let mut lines: String = fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-            if let Some(person) = bearer {
-                lines.push_str(&format!("authorization: Bearer {}\n", person.access));
-            }
-            Raw::tls(&world.gateway).await.ask(&get(path, &lines)).await.status
+            let mut lines: Vec<String> = fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+            lines.extend(bearer.map(|person| format!("authorization: Bearer {}\n", person.access)));
+            Raw::tls(&world.gateway).await.ask(&get(path, &lines.concat())).await.status
         }
         Protocol::H2 => {
             let mut headers = HeaderMap::new();

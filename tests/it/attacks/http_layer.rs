@@ -1,4 +1,4 @@
-//! T55, T70 to T72: bytes that two parsers could cut into requests in two ways, and connections that must not be used again.
+//! Bytes that two parsers could cut into requests in two ways, and connections that must not be used again.
 
 use tokio::io::AsyncWriteExt as _;
 

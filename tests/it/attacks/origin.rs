@@ -1,4 +1,4 @@
-//! T6 to T8: what a client says of its address, of another host, path or method, and what it would like to see in the logs.
+//! What a client says of its address, of another host, path or method, and what it would like to see in the logs.
 
 use reqwest::Method;
 use serde_json::{Value, json};

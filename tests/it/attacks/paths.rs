@@ -1,4 +1,4 @@
-//! T10 to T20: the path that is decided on is the path that is forwarded, and no host or header makes another of it.
+//! The path that is decided on is the path that is forwarded, and no host or header makes another of it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! T30, T31, T33, T35, T36: tokens that are not what they seem, some of them signed with the gateway's own secret.
+//! Tokens that are not what they seem, some of them signed with the gateway's own secret.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! What a header may say and what it can't bring about (T31).
+//! What a header may say and what it can't bring about.
 
 use serde_json::json;
 
