@@ -27,12 +27,15 @@ pub struct Deployment {
 
 /// Returns the deployment that all tests of this process share; `None`, having said so, if there can't be one.
 pub fn shared() -> Option<&'static Deployment> {
-    static SHARED: OnceLock<Result<(Deployment, Option<Server>), String>> = OnceLock::new();
-    let shared = SHARED.get_or_init(|| match env::var("VESTIBULE_TEST_MONGODB") {
-        Ok(url) => Ok((Deployment::of(&url), None)),
-        Err(_) => Server::start().map(|server| (server.deployment(), Some(server))),
-    });
-    match shared {
+    static GIVEN: OnceLock<Option<Deployment>> = OnceLock::new();
+    let given = GIVEN.get_or_init(|| env::var("VESTIBULE_TEST_MONGODB").ok().map(|url| Deployment::of(&url)));
+    given.as_ref().or_else(stand_in)
+}
+
+/// Returns the one server that stands in for MongoDB, whatever deployment is given: for faults that are played before it.
+pub fn stand_in() -> Option<&'static Deployment> {
+    static STAND_IN: OnceLock<Result<(Deployment, Server), String>> = OnceLock::new();
+    match STAND_IN.get_or_init(|| Server::start().map(|server| (server.deployment(), server))) {
         Ok((deployment, _)) => Some(deployment),
         Err(why) => {
             skip(why);
