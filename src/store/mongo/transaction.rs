@@ -10,8 +10,11 @@ use mongodb::options::{ReadConcern, TransactionOptions};
 use mongodb::{ClientSession, Collection};
 
 use super::connection::{Connection, write_concern};
-use super::failure::{Failure, Outcome};
+use super::failure::{Failure, Outcome, code};
 use crate::secret::random_bytes;
+use crate::store::StoreError;
+
+const NO_SUCH_TRANSACTION: i32 = 251;
 
 /// The longest pause before a transaction is tried again; racers must not meet again at once.
 const LONGEST_PAUSE_MS: u64 = 128;
@@ -32,8 +35,8 @@ macro_rules! in_transaction {
                 let $name = &mut work;
                 $step.await
             };
-            if let Some(result) = work.conclude(outcome).await? {
-                break $crate::store::mongo::failure::Outcome::Ok(result);
+            if let Some(ended) = work.conclude(outcome).await.transpose() {
+                break ended;
             }
         }
     }};
@@ -57,7 +60,7 @@ impl<'a> Transaction<'a> {
         let failure = match outcome {
             Ok(value) => match self.commit().await {
                 Ok(()) => return Ok(Some(value)),
-                Err(error) => error.into(),
+                Err(failure) => failure,
             },
             Err(failure) => {
                 // What the server has undone by itself can't be undone again, and what it can't be told it undoes in time.
@@ -75,11 +78,16 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    async fn commit(&mut self) -> Result<(), Error> {
+    async fn commit(&mut self) -> Outcome<()> {
         loop {
             match self.session.commit_transaction().await {
                 Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => self.pause().await,
-                outcome => return outcome,
+                // The commit may have been asked for before, and the server that did it may be one that has forgotten: to begin
+                // anew could do it twice.
+                Err(error) if code(&error).is_some_and(|(code, _)| code == NO_SUCH_TRANSACTION) => {
+                    return Err(StoreError::Unavailable("whether MongoDB made the change is not known".into()).into());
+                }
+                outcome => return Ok(outcome?),
             }
         }
     }
