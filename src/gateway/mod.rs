@@ -24,6 +24,7 @@ use crate::http::body::Body;
 use crate::http::client::ClientAddr;
 use crate::http::cookie::join_cookies;
 use crate::http::header::remove_hop_by_hop;
+use crate::http::method;
 use crate::http::target::Target;
 use crate::identity::Caller;
 use crate::policy::{self, Access, Permit};
@@ -74,6 +75,9 @@ impl Gateway {
         mut request: Request<Incoming>,
         trace: &mut Trace,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
+        if !method::is_served(request.method()) {
+            return Err(Refusal::MethodNotServed);
+        }
         let target = ingress.target;
         let route = rules
             .routes
@@ -84,15 +88,12 @@ impl Gateway {
         if target.has_encoded_slash() && !route.keep_encoded_slash {
             return Err(Refusal::EncodedSlash);
         }
-        if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
-            return Err(Refusal::MethodNotServed);
-        }
         rules.limits.admit(&route.then, ingress.client.network(), ingress.now)?;
         let caller = self.identify(rules, &route.access, request.headers(), ingress.now)?;
         trace.caller.clone_from(&caller);
         let permit = policy::decide(&route.access, caller)?;
 
-        let upgrade = upgrade::take(&mut request);
+        let upgrade = upgrade::take(&mut request)?;
         *request.uri_mut() = upstream_uri(target, route);
         // The version is one hop's: ours to this upstream, whatever the client's to us (RFC 9110 section 2.5).
         *request.version_mut() = http::Version::HTTP_11;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
+use super::upgrade::{self, WEBSOCKET_VERSION};
 use crate::auth::BadCredential;
 use crate::http::problem::Problem;
 use crate::http::target::TargetError;
@@ -27,6 +28,8 @@ pub enum Refusal {
     EncodedSlash,
     #[error("this method is not served")]
     MethodNotServed,
+    #[error("WebSocket is spoken in version 13 only")]
+    WebSocketVersion,
     #[error("more than one credential")]
     RepeatedCredential,
     #[error("{0}")]
@@ -74,6 +77,10 @@ impl Refusal {
             let secs = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
+        if let Self::WebSocketVersion = self {
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(WEBSOCKET_VERSION));
+            upgrade::announce(headers);
+        }
         if self.breaks_framing() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -90,6 +97,7 @@ impl Refusal {
             }
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotServed => said(StatusCode::NOT_IMPLEMENTED, "method_not_served"),
+            Self::WebSocketVersion => said(StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadCredential(BadCredential::NotYet) => {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "the store is not available")

@@ -4,14 +4,23 @@ use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-/// Returns the client's end of the connection-to-be, if the request asks for a WebSocket.
-pub(super) fn take(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
+use super::Refusal;
+
+/// RFC 6455 section 4.1.
+pub(super) const WEBSOCKET_VERSION: &str = "13";
+
+/// Returns the client's end of the connection-to-be, if the request asks for a WebSocket. There is one version of it: a draft's, or
+/// one to come, may frame otherwise (RFC 6455 section 4.4).
+pub(super) fn take(request: &mut Request<Incoming>) -> Result<Option<OnUpgrade>, Refusal> {
     let asks = request.version() == Version::HTTP_11
         && *request.method() == Method::GET
         && request.headers().contains_key(header::UPGRADE)
         && connection_lists_upgrade(request.headers())
         && is_websocket(request.headers());
-    asks.then(|| hyper::upgrade::on(request))
+    if asks && names_other_version(request.headers()) {
+        return Err(Refusal::WebSocketVersion);
+    }
+    Ok(asks.then(|| hyper::upgrade::on(request)))
 }
 
 /// Returns whether the one `Upgrade` field says `websocket`.
@@ -25,6 +34,11 @@ pub(super) fn is_websocket(headers: &HeaderMap) -> bool {
 pub(super) fn announce(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// Whether a version is named that is not ours. An app may find a request without any in order, or decline it.
+fn names_other_version(headers: &HeaderMap) -> bool {
+    headers.get_all(header::SEC_WEBSOCKET_VERSION).iter().any(|version| version != WEBSOCKET_VERSION)
 }
 
 fn connection_lists_upgrade(headers: &HeaderMap) -> bool {

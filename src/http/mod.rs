@@ -6,6 +6,7 @@ pub mod body;
 pub mod client;
 pub mod cookie;
 pub mod header;
+pub mod method;
 pub mod path;
 pub mod problem;
 pub mod target;

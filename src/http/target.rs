@@ -2,7 +2,7 @@
 //! Whatever two parsers could read two ways is refused here, before any rule looks at it.
 //! A fragment never gets this far: on HTTP/1 `wire` refuses it, and `http::Uri` has cut it off where HTTP/2 carried one.
 
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, Method, Request, Uri};
 
 use super::authority::append_host;
 use super::path::{append_canonical, comparable};
@@ -57,21 +57,18 @@ impl Target {
         if uri.path_and_query().is_none() || !uri.path().starts_with('/') {
             return Err(TargetError::InvalidForm);
         }
-        let host = host_field(request.headers())?;
-        let is_http_1 = request.version() <= http::Version::HTTP_11;
-        let named = uri.authority().map(http::uri::Authority::as_str);
-        let authority = match (named, host) {
-            (None, None) => return Err(TargetError::MissingHost),
-            (Some(_), None) if is_http_1 => return Err(TargetError::MissingHost),
-            (Some(named), None) => named,
-            (None, Some(host)) => host,
-            (Some(named), Some(host)) => {
-                check_agreement(uri, named, host)?;
-                host
-            }
-        };
+        let authority = authority(request)?;
         check_scheme(uri)?;
         Self::assemble(authority, uri.path(), uri.query())
+    }
+
+    /// Returns whether a request is `OPTIONS *`: of the server itself (RFC 9110 section 9.3.7), whose host must be one nevertheless.
+    pub fn is_the_server<B>(request: &Request<B>) -> Result<bool, TargetError> {
+        if *request.method() != Method::OPTIONS || request.uri().path_and_query().is_none_or(|path| path != "*") {
+            return Ok(false);
+        }
+        append_host(authority(request)?, &mut String::new()).map_err(|_| TargetError::InvalidHost)?;
+        Ok(true)
     }
 
     /// Returns the canonical target of `authority` (host and optional port) and `path_and_query` in origin form.
@@ -148,6 +145,19 @@ impl Target {
     /// away counts: who reads it as a slash takes away less.
     pub fn has_encoded_slash(&self) -> bool {
         self.has_encoded_slash
+    }
+}
+
+/// Returns host and optional port as the request names them, in whichever of the two places.
+fn authority<B>(request: &Request<B>) -> Result<&str, TargetError> {
+    let host = host_field(request.headers())?;
+    let named = request.uri().authority().map(http::uri::Authority::as_str);
+    match (named, host) {
+        (None, None) => Err(TargetError::MissingHost),
+        (Some(_), None) if request.version() <= http::Version::HTTP_11 => Err(TargetError::MissingHost),
+        (Some(named), None) => Ok(named),
+        (None, Some(host)) => Ok(host),
+        (Some(named), Some(host)) => check_agreement(request.uri(), named, host).map(|()| host),
     }
 }
 

@@ -8,7 +8,7 @@ mod head;
 use http::StatusCode;
 
 pub use chunk::{ChunkScanner, Progress};
-pub use head::{Framing, Head, check_head, find_head_end};
+pub use head::{Framing, Head, blame_oversize, check_head, find_head_end};
 
 /// What is wrong with the bytes of a request. The connection can't be used after any of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,8 @@ pub enum Violation {
     InvalidHost,
     #[error("Content-Length is not one plain decimal number")]
     InvalidContentLength,
+    #[error("there is more than one Content-Type")]
+    RepeatedContentType,
     #[error("Transfer-Encoding is not `chunked`, once, alone, on HTTP/1.1")]
     InvalidTransferEncoding,
     #[error("Transfer-Encoding names a coding other than `chunked`")]
@@ -59,6 +61,7 @@ impl Violation {
             | Self::MalformedField
             | Self::InvalidHost
             | Self::InvalidContentLength
+            | Self::RepeatedContentType
             | Self::InvalidTransferEncoding
             | Self::MalformedChunk => StatusCode::BAD_REQUEST,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
@@ -87,6 +90,7 @@ impl Violation {
             Self::HeadTooLarge => "head_too_large",
             Self::InvalidHost => "invalid_host",
             Self::InvalidContentLength => "invalid_content_length",
+            Self::RepeatedContentType => "repeated_content_type",
             Self::InvalidTransferEncoding => "invalid_transfer_encoding",
             Self::UnknownTransferCoding => "unknown_transfer_coding",
             Self::UnknownExpectation => "unknown_expectation",

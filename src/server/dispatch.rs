@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
@@ -98,6 +98,10 @@ impl Dispatch {
     ) -> Result<Answer, Refusal> {
         if *request.method() == Method::CONNECT {
             return Err(Refusal::MethodNotServed);
+        }
+        if Target::is_the_server(&request)? {
+            visit.trace.access = Some(AccessKind::Own);
+            return Ok(describe_server());
         }
         let target = Target::read(&request)?;
         let target = visit.target.insert(target);
@@ -194,6 +198,14 @@ impl Dispatch {
             self.metrics.refused(refusal.code());
         }
     }
+}
+
+/// Returns the answer to `OPTIONS *`: that we are here. What a resource allows, only its app could say.
+fn describe_server() -> Answer {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 async fn read_whole(body: Incoming, patience: Duration) -> Result<Bytes, Refusal> {

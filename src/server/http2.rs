@@ -1,7 +1,7 @@
 //! What HTTP/2 asks of a request and its library leaves to us (RFC 9113 section 8). Who breaks it is answered and its stream
 //! reset. It says nothing about what a request may do. Called by `service` for each HTTP/2 request, before the handler.
 
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Uri};
 
 use crate::http::target::{Target, TargetError};
@@ -15,6 +15,9 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Violation> {
     }
     if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
         return Err(Violation::InvalidContentLength);
+    }
+    if headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
+        return Err(Violation::RepeatedContentType);
     }
     if *request.method() == Method::CONNECT && request.uri().authority().is_none() {
         return Err(Violation::InvalidHost);

@@ -2,7 +2,7 @@
 //! Pure: it reads no socket and keeps no byte; the guard calls it with what has come.
 
 use super::Unreadable;
-use crate::http::wire::{ChunkScanner, Framing, Violation, check_head, find_head_end};
+use crate::http::wire::{ChunkScanner, Framing, Violation, blame_oversize, check_head, find_head_end};
 
 /// Why a scan ended where it did.
 #[derive(Clone, Copy, Debug)]
@@ -54,10 +54,15 @@ impl Scanner {
     /// Returns how many of `bytes` may be delivered, and why not more. The next call must begin with the first byte that was not.
     pub fn scan(&mut self, bytes: &[u8]) -> (usize, Halt) {
         let mut at = 0;
+        // Where in `bytes` the head of the body begins that is being read, if it is there.
+        let mut head_at = None;
         while at < bytes.len() {
             let rest = &bytes[at..];
             let step = match &mut self.part {
-                Part::Head => self.scan_head(rest),
+                Part::Head => {
+                    head_at = Some(at);
+                    self.scan_head(rest)
+                }
                 Part::Length(left) => {
                     let length = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
                     *left -= length as u64;
@@ -66,10 +71,11 @@ impl Scanner {
                 }
                 Part::Chunked(chunks) => match chunks.advance(rest) {
                     Ok(progress) => Ok((progress.consumed, progress.is_finished)),
-                    Err(_) => Err(Halt::BrokenBody),
+                    Err(violation) => Err(self.refuse_body(violation, head_at.is_some())),
                 },
             };
             match step {
+                Err(halt @ Halt::Refused { .. }) => return (head_at.unwrap_or(at), halt),
                 Err(halt) => return (at, halt),
                 Ok((length, ends)) => {
                     at += length;
@@ -85,13 +91,21 @@ impl Scanner {
         (at, Halt::Nothing)
     }
 
+    /// Returns what becomes of a request whose body breaks its framing: nothing of it goes on where its head has not yet.
+    fn refuse_body(&self, violation: Violation, holds_head: bool) -> Halt {
+        if !holds_head {
+            return Halt::BrokenBody;
+        }
+        Halt::Refused { number: self.heads, reason: Unreadable::Malformed(violation) }
+    }
+
     /// Returns the length of the head at the start of `rest`, and whether the request ends with it.
     fn scan_head(&mut self, rest: &[u8]) -> Result<(usize, bool), Halt> {
         let number = self.next_number();
         let refused = |violation| Halt::Refused { number, reason: Unreadable::Malformed(violation) };
         let end = find_head_end(rest);
         if end.unwrap_or(rest.len()) > self.header_size {
-            return Err(refused(Violation::HeadTooLarge));
+            return Err(refused(blame_oversize(rest, self.header_size)));
         }
         let Some(end) = end else {
             // Some clients end a body with an empty line (RFC 9112 section 2.2): that begins no request yet.
@@ -155,6 +169,21 @@ mod tests {
         let (valid, halt) = scanner.scan(&[head.as_slice(), b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"].concat());
         assert_eq!(valid, head.len());
         assert!(matches!(halt, Halt::Upgrade { number: 1 }), "{halt:?}");
+    }
+
+    #[test]
+    fn a_request_whose_body_breaks_is_refused_whole_while_its_head_is_here() {
+        let request = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n-1\r\n";
+        let stream = [b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".as_slice(), request].concat();
+        let first = stream.len() - request.len();
+        let (valid, halt) = Scanner::new(1024).scan(&stream);
+        assert_eq!(valid, first);
+        assert!(matches!(halt, Halt::Refused { number: 2, .. }), "{halt:?}");
+        let mut scanner = Scanner::new(1024);
+        let (valid, _) = scanner.scan(&stream[..stream.len() - 4]);
+        assert_eq!(valid, stream.len() - 4);
+        let (valid, halt) = scanner.scan(&stream[stream.len() - 4..]);
+        assert!(valid == 0 && matches!(halt, Halt::BrokenBody), "{valid} {halt:?}");
     }
 
     #[test]

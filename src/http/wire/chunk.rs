@@ -33,6 +33,7 @@ enum State {
     },
     Extension {
         size: u64,
+        place: Place,
     },
     SizeLf {
         size: u64,
@@ -49,6 +50,20 @@ enum State {
     TrailerLf,
     LastLf,
     Finished,
+}
+
+/// Where an extension stands in `*( ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    BeforeName,
+    Name,
+    AfterName,
+    BeforeValue,
+    Value,
+    Quoted,
+    Escaped,
+    Unquoted,
+    AfterValue,
 }
 
 impl Default for ChunkScanner {
@@ -86,13 +101,14 @@ impl ChunkScanner {
     fn step(&mut self, state: State, byte: u8) -> Result<State, Violation> {
         match (state, byte) {
             (State::Size { value, digits }, _) => step_size(value, digits, byte),
-            (State::Extension { size }, b'\r') => Ok(State::SizeLf { size }),
-            (State::Extension { size }, b'\t' | b' '..=b'~') => {
+            (State::Extension { size, place: Place::Name | Place::Value | Place::Unquoted }, b'\r') => {
+                Ok(State::SizeLf { size })
+            }
+            (State::Extension { size, place }, _) => {
                 self.extensions += 1;
-                if self.extensions > EXTENSIONS {
-                    Err(Violation::MalformedChunk)
-                } else {
-                    Ok(State::Extension { size })
+                match step_extension(place, byte) {
+                    Some(place) if self.extensions <= EXTENSIONS => Ok(State::Extension { size, place }),
+                    _ => Err(Violation::MalformedChunk),
                 }
             }
             (State::SizeLf { size: 0 }, b'\n') => Ok(State::TrailerStart),
@@ -117,13 +133,34 @@ fn step_size(value: u64, digits: u8, byte: u8) -> Result<State, Violation> {
         b'a'..=b'f' => byte - b'a' + 10,
         b'A'..=b'F' => byte - b'A' + 10,
         b'\r' if digits > 0 => return Ok(State::SizeLf { size: value }),
-        b';' if digits > 0 => return Ok(State::Extension { size: value }),
+        b';' if digits > 0 => return Ok(State::Extension { size: value, place: Place::BeforeName }),
         _ => return Err(Violation::MalformedChunk),
     };
     if digits == SIZE_DIGITS {
         return Err(Violation::MalformedChunk);
     }
     Ok(State::Size { value: value << 4 | u64::from(digit), digits: digits + 1 })
+}
+
+/// Returns the next place; nothing where another parser could see the line's end or another chunk.
+fn step_extension(place: Place, byte: u8) -> Option<Place> {
+    let is_white = matches!(byte, b' ' | b'\t');
+    Some(match (place, byte) {
+        (Place::BeforeName | Place::AfterName | Place::BeforeValue | Place::AfterValue, _) if is_white => place,
+        (Place::BeforeName | Place::Name, _) if is_token_byte(byte) => Place::Name,
+        (Place::Name, _) if is_white => Place::AfterName,
+        (Place::Name | Place::AfterName, b'=') => Place::BeforeValue,
+        (Place::Name | Place::AfterName | Place::Value | Place::Unquoted | Place::AfterValue, b';') => {
+            Place::BeforeName
+        }
+        (Place::BeforeValue, b'"') => Place::Quoted,
+        (Place::BeforeValue | Place::Value, _) if is_token_byte(byte) => Place::Value,
+        (Place::Value | Place::Unquoted, _) if is_white => Place::AfterValue,
+        (Place::Quoted, b'"') => Place::Unquoted,
+        (Place::Quoted, b'\\') => Place::Escaped,
+        (Place::Quoted | Place::Escaped, _) if is_value_byte(byte) => Place::Quoted,
+        _ => return None,
+    })
 }
 
 fn step_trailer(state: State, byte: u8) -> Result<State, Violation> {

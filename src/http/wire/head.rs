@@ -1,6 +1,7 @@
 //! The request line and the fields of a request, up to the empty line.
 
 use super::{Violation, is_token, is_value_byte};
+use crate::http::method::METHOD_LENGTH;
 
 /// How long a target may be: twice what RFC 9112 3 asks everybody to support.
 const TARGET_LENGTH: usize = 16 * 1024;
@@ -37,6 +38,18 @@ pub fn find_head_end(bytes: &[u8]) -> Option<usize> {
         [b'\r', b'\n', ..] => Some(start + at + 3),
         _ => None,
     })
+}
+
+/// Returns what is wrong with a head that is longer than it may be: its method, its target, or all of it.
+pub fn blame_oversize(head: &[u8], header_size: usize) -> Violation {
+    let start = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0);
+    let begun = &head[start..header_size.min(head.len()).max(start)];
+    let method_end = memchr::memchr2(b' ', b'\n', begun);
+    match (method_end, memchr::memchr(b'\n', begun)) {
+        (None, _) => Violation::MalformedRequestLine,
+        (Some(_), None) => Violation::TargetTooLong,
+        (Some(_), Some(_)) => Violation::HeadTooLarge,
+    }
 }
 
 /// Returns what the head says; `head` is everything up to and including the empty line.
@@ -102,8 +115,8 @@ fn check_request_line(line: &[u8]) -> Result<bool, Violation> {
         _ if names_http(line) => return Err(Violation::MalformedRequestLine),
         _ => return Err(Violation::NotHttp),
     };
-    // A tunnel would pass everything that is checked here by; TRACE would show our headers to a script.
-    if matches!(method, b"CONNECT" | b"TRACE") {
+    // Those that no resource has, whatever its rules.
+    if matches!(method, b"CONNECT" | b"TRACE") || method.len() > METHOD_LENGTH {
         return Err(Violation::UnsupportedMethod);
     }
     Ok(http_10)
@@ -127,6 +140,7 @@ struct Fields<'a> {
     count: usize,
     host: Seen<'a>,
     content_length: Seen<'a>,
+    content_type: Seen<'a>,
     transfer_encoding: Seen<'a>,
     expect: Seen<'a>,
     has_upgrade: bool,
@@ -166,6 +180,7 @@ impl<'a> Fields<'a> {
             6 if is("expect") => self.expect.add(value.trim_ascii()),
             7 if is("upgrade") => self.has_upgrade = true,
             10 if is("connection") => self.lists_upgrade |= lists(value, b"upgrade"),
+            12 if is("content-type") => self.content_type.add(value),
             14 if is("content-length") => self.content_length.add(value.trim_ascii()),
             17 if is("transfer-encoding") => self.transfer_encoding.add(value.trim_ascii()),
             _ => {}
@@ -178,6 +193,9 @@ impl<'a> Fields<'a> {
             Seen::Never if http_10 => {}
             Seen::Once(host) if !host.is_empty() && host.iter().all(|&byte| is_host_byte(byte)) => {}
             Seen::Never | Seen::Once(_) | Seen::Again => return Err(Violation::InvalidHost),
+        }
+        if matches!(self.content_type, Seen::Again) {
+            return Err(Violation::RepeatedContentType);
         }
         let expects_continue = match self.expect {
             Seen::Never => false,

@@ -48,6 +48,11 @@ fn the_request_line_has_one_form() {
     }
     let long = format!("GET /{} HTTP/1.1\nHost: a", "a".repeat(16 * 1024));
     assert_eq!(check(&long), Err(Violation::TargetTooLong));
+    for method in ["PROPFIND", "M-SEARCH", "getx", &"A".repeat(64)] {
+        assert!(check(&format!("{method} / HTTP/1.1\nHost: a")).is_ok(), "{method}");
+    }
+    let long = format!("{} / HTTP/1.1\nHost: a", "A".repeat(65));
+    assert_eq!(check(&long), Err(Violation::UnsupportedMethod));
 }
 
 #[test]
@@ -162,6 +167,28 @@ fn expectations_and_upgrades_are_noted() {
 }
 
 #[test]
+fn what_makes_a_head_too_long_is_named() {
+    let long = "a".repeat(40);
+    for (head, expected) in [
+        (format!("\r\n{long}"), Violation::MalformedRequestLine),
+        (format!("{long} / HTTP/1.1\r\nHost: a\r\n\r\n"), Violation::MalformedRequestLine),
+        (format!("GET /{long}"), Violation::TargetTooLong),
+        (format!("GET / HTTP/1.1\r\nA: {long}"), Violation::HeadTooLarge),
+        (format!("GET / HTTP/1.1\r\nA: {long}\r\n\r\n"), Violation::HeadTooLarge),
+        ("\r\n".repeat(40), Violation::HeadTooLarge),
+    ] {
+        assert_eq!(blame_oversize(head.as_bytes(), 32), expected, "{head:?}");
+    }
+}
+
+#[test]
+fn there_is_one_content_type() {
+    assert!(with_field("Content-Type: text/plain").is_ok());
+    let twice = "Content-Type: text/plain\ncontent-type: text/plain";
+    assert_eq!(with_field(twice), Err(Violation::RepeatedContentType));
+}
+
+#[test]
 fn fields_are_counted() {
     let head = |count: usize| format!("GET / HTTP/1.1\nHost: a{}", "\nA: b".repeat(count - 1));
     assert!(check(&head(100)).is_ok());
@@ -192,7 +219,8 @@ fn a_chunked_body_ends_behind_its_trailers() {
     for body in [
         "0\r\n\r\n",
         "5\r\nhello\r\n0\r\n\r\n",
-        "00A;x=\"y;z\"\r\n0123456789\r\n0;\r\n\r\n",
+        "00A;x=\"y;z\"\r\n0123456789\r\n0;a\r\n\r\n",
+        "1; a = b ;c;d=\"\\\"\t\u{e9}\";e\r\nx\r\n0\r\n\r\n",
         "1\r\n\n\r\n0\r\nA: b\r\nC:\r\n\r\n",
         "2\r\n\r\n\r\n0\r\n\r\n",
     ] {
@@ -221,6 +249,22 @@ fn chunks_have_one_form() {
         "5;a\nb\r\n",
         "5;a\rb\r\n",
         "5;\u{e9}\r\n",
+        "5;\r\n",
+        "5; \r\n",
+        "5;a;\r\n",
+        "5;a \r\n",
+        "5;a=\r\n",
+        "5;=a\r\n",
+        "5;a=b=c\r\n",
+        "5;a b\r\n",
+        "5;a=b c\r\n",
+        "5;a(b\r\n",
+        "5;a=[b\r\n",
+        "5;a=b\"c\"\r\n",
+        "5;a=\"b\r\n",
+        "5;a=\"b\"c\r\n",
+        "5;a=\"b\" \r\n",
+        "5;a=\"b\\\r\n",
         "10000000000000000\r\n",
         "00000000000000005\r\n",
         "5\r\nhello0\r\n",
@@ -246,7 +290,7 @@ fn extensions_and_trailers_are_bounded() {
 }
 
 fn chunked_body() -> impl Strategy<Value = Vec<u8>> {
-    let chunk = (prop::collection::vec(any::<u8>(), 1..40), "(;[a-z]{0,5})?");
+    let chunk = (prop::collection::vec(any::<u8>(), 1..40), "(;[a-z]{1,5}(=[a-z]{1,3})?)?");
     let chunks = prop::collection::vec(chunk, 0..6);
     (chunks, prop::collection::vec("[A-Za-z-]{1,8}: ?[ -~]{0,8}", 0..3)).prop_map(|(chunks, trailers)| {
         let mut body = Vec::new();
