@@ -1,4 +1,4 @@
-//! Where accounts live. One trait of whole intents, each atomic, so that no caller gets and then puts.
+//! Where accounts live: in one file, or in a MongoDB that several gateways share. One trait of whole intents, each atomic, so that no caller gets and then puts.
 //! Holds no rule: what a refresh token means is `token::refresh`'s word, looked up inside the transaction.
 //! Every method that changes something has it on disk before it answers.
 
