@@ -2,15 +2,19 @@
 //! current password, roles as they like. What protects the accounts stays: canonical names, unique, strong passwords.
 //! Called by `cli`; knows no terminal and no HTTP. Passwords are hashed on the caller's thread, which has nothing else to do.
 
+mod api_keys;
 mod keys;
+mod newcomers;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod users;
 
+pub use newcomers::{Admitted, Gate, Mode, Newcomer, Outcome, Refusal};
 pub use sessions::{Issue, IssuedTokens};
 pub use users::{Passwords, Profile};
 
+use super::error::AccountError;
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
@@ -33,6 +37,8 @@ pub enum AdminError {
     InvalidEmail(String),
     #[error("`{0}` is not a user name: 1 to 64 letters, digits, `-`, `_` or `.`")]
     InvalidUsername(String),
+    #[error("`{0}` is not an id of another system: 1 to 128 visible ASCII characters")]
+    InvalidExternalId(String),
     #[error("`{0}` is not a role: 1 to 64 ASCII letters, digits, `-`, `_`, `.` or `:`")]
     InvalidRole(String),
     #[error("{field}: expected at most {limit} characters and no control characters")]
@@ -41,6 +47,10 @@ pub enum AdminError {
     WeakPassword(#[from] Weakness),
     #[error("no live session has the id {0}")]
     NoSuchSession(SessionId),
+    #[error("no API key has the id {0}")]
+    NoSuchApiKey(SessionId),
+    #[error("{}", faults(.0))]
+    ApiKey(AccountError),
     #[error("{0} is disabled; enable the account first")]
     Disabled(String),
     #[error("auth.algorithm is {0}: its key is `auth.secret`; change that to rotate it")]
@@ -89,6 +99,17 @@ impl Admin {
         let entry = Entry { user_id: user, session, reason: Some("command"), ..Entry::default() };
         self.audit.record(event, &entry, now);
     }
+}
+
+/// Returns what a person calls the user.
+fn shown(user: &User) -> &str {
+    user.email.as_deref().or(user.username.as_deref()).unwrap_or(user.id.as_str())
+}
+
+/// Returns what is wrong with each field, in one line.
+fn faults(error: &AccountError) -> String {
+    let AccountError::Invalid(faults) = error else { return error.to_string() };
+    faults.iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect::<Vec<_>>().join("; ")
 }
 
 /// Returns everything that `who` could mean.

@@ -1,5 +1,6 @@
 //! Why a use case said no: one variant for each answer a client can tell apart. `api::error` turns them into responses.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::hashers::Busy;
@@ -8,7 +9,7 @@ use crate::store::StoreError;
 /// What is wrong with one field that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// Stable, words joined with `_`.
     pub code: &'static str,
     pub message: String,
@@ -31,6 +32,10 @@ pub enum AccountError {
     /// The token is none of ours, has expired or was spent, or its session or user is gone.
     #[error("the token is not valid")]
     InvalidToken,
+    #[error("the account has as many keys as one may have")]
+    TooManyKeys,
+    #[error("a scope is asked for that is not granted")]
+    InvalidScope,
     #[error("there is no such session")]
     SessionNotFound,
     #[error("too many attempts")]
@@ -47,7 +52,7 @@ pub enum AccountError {
 impl AccountError {
     /// Returns the error of a request that lacks `field`.
     pub fn missing(field: &'static str) -> Self {
-        Self::Invalid(vec![Fault { field, code: "required", message: format!("`{field}` is required") }])
+        Self::Invalid(vec![Fault { field: field.into(), code: "required", message: format!("`{field}` is required") }])
     }
 }
 
@@ -65,7 +70,9 @@ impl From<StoreError> for AccountError {
             // Use cases look users up by the token that a caller showed; where another reading fits, they map it themselves.
             StoreError::NotFound => Self::InvalidToken,
             StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            StoreError::Damaged(_) => Self::Damaged(error.to_string()),
+            StoreError::TooManyKeys => Self::TooManyKeys,
+            // Only an import gives such ids.
+            StoreError::ExternalIdTaken | StoreError::Damaged(_) => Self::Damaged(error.to_string()),
         }
     }
 }

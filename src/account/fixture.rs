@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{AccountSettings, Accounts, Context, Field, Hashers, Login, Parts, Rates, Registering, Registration};
-use crate::auth::{Authenticator, Revocations, Trust};
+use crate::auth::{Authenticator, Directory, Revocations, Trust};
 use crate::clock::{Clock, Timestamp};
 use crate::identity::{Role, Scope, UserId};
 use crate::limit::bucket::Rate;
@@ -46,7 +46,14 @@ impl World {
         let trust = Live::new(trust());
         let settings = Live::new(settings());
         let revocations = Arc::new(Revocations::new());
-        let authenticator = Arc::new(Authenticator::new(trust.clone(), Arc::clone(&revocations), 1000));
+        let authenticator = Authenticator::new(trust.clone(), Arc::clone(&revocations), 1000);
+        let authenticator = Arc::new(match tokio::runtime::Handle::try_current() {
+            Ok(_) => {
+                let role_scopes = Live::new(settings.current().role_scopes.clone());
+                authenticator.with_directory(Directory::new(Arc::clone(&store), role_scopes))
+            }
+            Err(_) => authenticator,
+        });
         let hasher = Hasher::new(Cost { memory_kib: 64, iterations: 1, parallelism: 1 });
         let accounts = Arc::new(Accounts::new(Parts {
             store: Arc::clone(&store),
@@ -86,7 +93,7 @@ pub(crate) fn registering(email: &str) -> Registering {
 }
 
 pub(crate) fn login(name: &str, password: &str) -> Login {
-    Login { email: None, username: Some(name.into()), password: Some(Secret::new(password.into())) }
+    Login { email: None, username: Some(name.into()), password: Some(Secret::new(password.into())), scopes: None }
 }
 
 pub(crate) fn context(ip: &str) -> Context {
@@ -120,6 +127,7 @@ fn settings() -> AccountSettings {
     AccountSettings {
         registration: Registration::Open,
         required_fields: vec![Field::Email],
+        user_fields: BTreeMap::new(),
         access_ttl: 15 * MINUTE,
         refresh: RefreshPolicy {
             ttl: 7 * 24 * 60 * MINUTE,

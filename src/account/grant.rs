@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::identity::{Principal, Scope, SessionId, UserId};
 use crate::secret::Secret;
 use crate::store::{NewSession, User};
-use crate::token::claims::{NewRefresh, sign_access, sign_refresh};
+use crate::token::claims::{NewAccess, NewRefresh, sign_new_access, sign_refresh};
 use crate::token::refresh::{RefreshState, first_jti, hash};
 
 #[derive(Clone, Debug)]
@@ -25,6 +25,19 @@ pub struct Grant {
 pub(super) struct Beginning {
     pub session: NewSession,
     pub jti: String,
+}
+
+/// Which session a grant is for, and to which scopes it is limited; `None`: to none.
+#[derive(Clone, Copy)]
+pub(super) struct Reach<'a> {
+    pub session: SessionId,
+    pub limit: Option<&'a [Scope]>,
+}
+
+impl<'a> Reach<'a> {
+    pub(super) fn of(session: SessionId, limit: Option<&'a Vec<Scope>>) -> Self {
+        Self { session, limit: limit.map(Vec::as_slice) }
+    }
 }
 
 impl Accounts {
@@ -51,6 +64,7 @@ impl Accounts {
             origin: context.origin(),
             refresh,
             access_expires_at: now.plus(settings.access_ttl),
+            scopes: None,
             password_changed_at,
         };
         Beginning { session, jti }
@@ -70,16 +84,12 @@ impl Accounts {
     }
 
     /// Returns the grant for `user` as they are now, with a new access token of `session`.
-    pub(super) fn grant(
-        &self,
-        user: &User,
-        session: SessionId,
-        refresh_token: Secret<String>,
-        now: Timestamp,
-    ) -> Grant {
+    pub(super) fn grant(&self, user: &User, reach: Reach<'_>, refresh_token: Secret<String>, now: Timestamp) -> Grant {
         let settings = self.settings.current();
         let trust = self.trust.current();
-        let scopes = settings.scopes_of(&user.roles);
+        let Reach { session, limit } = reach;
+        let mut scopes = settings.scopes_of(&user.roles);
+        scopes.retain(|scope| limit.is_none_or(|limit| limit.contains(scope)));
         let principal = Principal {
             user_id: user.id.clone(),
             session,
@@ -88,7 +98,8 @@ impl Accounts {
             roles: user.roles.clone(),
             scopes: scopes.clone(),
         };
-        let token = sign_access(&trust.access, &trust.expected, &principal, now, settings.access_ttl);
+        let new = NewAccess { principal: &principal, is_narrowed: limit.is_some(), ttl: settings.access_ttl };
+        let token = sign_new_access(&trust.access, &trust.expected, &new, now);
         Grant {
             user_id: principal.user_id,
             session,

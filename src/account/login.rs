@@ -4,17 +4,17 @@
 use std::time::{Duration, Instant};
 
 use super::error::AccountError;
-use super::grant::Grant;
+use super::grant::{Grant, Reach};
 use super::limits::{AccountKey, Attempt, Exceeded, FAMILIAR_FOR, Network};
 use super::validate::{Faults, filled};
 use super::{Accounts, Context, Subject};
 use crate::clock::{Clock, Timestamp};
-use crate::identity::UserId;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
+use crate::identity::{Scope, UserId};
 use crate::password::hash::Check;
 use crate::secret::Secret;
-use crate::store::{StoreError, User, UserKey};
+use crate::store::{NewSession, StoreError, User, UserKey};
 use crate::telemetry::audit::Event;
 
 /// A refused sign-in is answered a whole number of these after it came: microseconds that a record which is found, or a hash
@@ -27,6 +27,8 @@ pub struct Login {
     pub email: Option<String>,
     pub username: Option<String>,
     pub password: Option<Secret<String>>,
+    /// What the session is to be limited to (RFC 6749 section 3.3); `None`: all that the roles grant.
+    pub scopes: Option<Vec<Scope>>,
 }
 
 impl Login {
@@ -122,6 +124,7 @@ impl Accounts {
     /// Returns the grant of a new session.
     pub async fn login(&self, login: Login, context: &Context) -> Result<Grant, AccountError> {
         let came = Clock::monotonic();
+        let asked = login.scopes.clone();
         let (name, password) = login.judge()?;
         let user = match name.store_key() {
             Some(key) => self.store.find_user(&key).await?,
@@ -143,8 +146,9 @@ impl Accounts {
         }
         let user = proven.user;
         let now = self.clock.now();
+        let limit = asked.map(|asked| self.limit_of(&user, &asked)).transpose()?;
         let beginning = self.begin_session(&user.id, Some(user.password_changed_at), context, now);
-        let session = beginning.session;
+        let session = NewSession { scopes: limit, ..beginning.session };
         self.store.insert_session(session.clone()).await.map_err(|error| match error {
             // Disabled, or given another password, since we looked.
             StoreError::NotFound => AccountError::InvalidCredentials,
@@ -154,7 +158,14 @@ impl Accounts {
         let subject = Subject { session: Some(session.id), ..Subject::user(&user.id) };
         self.record(Event::LoginSucceeded, &subject, context);
         let refresh_token = self.refresh_token(&user.id, session.id, &beginning.jti, &session.refresh);
-        Ok(self.grant(&user, session.id, refresh_token, now))
+        Ok(self.grant(&user, Reach::of(session.id, session.scopes.as_ref()), refresh_token, now))
+    }
+
+    /// Returns what of `asked` the user's roles grant; something must be left.
+    fn limit_of(&self, user: &User, asked: &[Scope]) -> Result<Vec<Scope>, AccountError> {
+        let mut granted = self.settings.current().scopes_of(&user.roles);
+        granted.retain(|scope| asked.contains(scope));
+        if granted.is_empty() { Err(AccountError::InvalidScope) } else { Ok(granted) }
     }
 
     /// Returns the claimant's account if `password` opens it; counted by the login limits.

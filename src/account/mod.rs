@@ -3,10 +3,13 @@
 //! in the store first, then on the serving side, and only then is the caller answered.
 
 pub mod admin;
+mod api_keys;
 pub mod error;
 pub mod feed;
+mod fields;
 pub mod grant;
 pub mod hashers;
+pub mod keys;
 mod limits;
 mod login;
 mod password;
@@ -29,6 +32,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use crate::store::ApiKey;
+pub use api_keys::{MadeKey, WantedKey};
 pub use error::{AccountError, Fault};
 pub use feed::Feed;
 pub use grant::Grant;

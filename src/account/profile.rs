@@ -7,10 +7,11 @@ use super::validate::{Faults, filled};
 use super::{Accounts, Context, Subject};
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
+use crate::identity::profile::UserFields;
 use crate::identity::username::Username;
 use crate::identity::{Principal, Role, UserId};
 use crate::secret::Secret;
-use crate::store::{User, UserChange, UserKey};
+use crate::store::{ProfileFields, User, UserChange, UserKey};
 use crate::telemetry::audit::Event;
 
 /// A user as they see themselves.
@@ -23,14 +24,19 @@ pub struct Profile {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    /// The fields that the configuration declares; `None` if it declares none.
+    pub profile: Option<ProfileFields>,
     pub is_active: bool,
     pub email_verified: bool,
     pub roles: Vec<Role>,
     pub created_at: Timestamp,
 }
 
-impl From<User> for Profile {
-    fn from(user: User) -> Self {
+impl Profile {
+    /// Returns the user with the fields that are declared now; what a store keeps beyond them is nobody's to see.
+    pub(super) fn of(user: User, declared: &UserFields) -> Self {
+        let mut profile = user.profile;
+        profile.retain(|name, _| declared.contains_key(name));
         Self {
             id: user.id,
             email: user.email,
@@ -39,6 +45,7 @@ impl From<User> for Profile {
             last_name: user.last_name,
             full_name: user.full_name,
             phone: user.phone,
+            profile: (!declared.is_empty()).then_some(profile),
             is_active: user.is_active,
             email_verified: user.email_verified,
             roles: user.roles,
@@ -56,6 +63,8 @@ pub struct ProfileChange {
     pub last_name: Option<Option<String>>,
     pub full_name: Option<Option<String>>,
     pub phone: Option<Option<String>>,
+    /// Field by field; `null` clears one.
+    pub profile: ProfileFields,
 }
 
 impl ProfileChange {
@@ -102,6 +111,7 @@ impl ProfileChange {
             last_name: text(Field::LastName).filter(|text| *text != user.last_name),
             full_name: text(Field::FullName).filter(|text| *text != user.full_name),
             phone: text(Field::Phone).filter(|text| *text != user.phone),
+            profile: faults.profile_change(&self.profile, &settings.user_fields),
             ..UserChange::default()
         };
         faults.finish()?;
@@ -116,11 +126,21 @@ fn changes_nothing(change: &UserChange) -> bool {
         && change.last_name.is_none()
         && change.full_name.is_none()
         && change.phone.is_none()
+        && change.profile.is_empty()
 }
 
 impl Accounts {
     pub async fn profile(&self, principal: &Principal) -> Result<Profile, AccountError> {
-        Ok(self.user_of(principal).await?.into())
+        Ok(self.shown(self.user_of(principal).await?))
+    }
+
+    /// Returns whether users have fields that the configuration declares.
+    pub fn has_profiles(&self) -> bool {
+        !self.settings.current().user_fields.is_empty()
+    }
+
+    pub(super) fn shown(&self, user: User) -> Profile {
+        Profile::of(user, &self.settings.current().user_fields)
     }
 
     /// Returns the profile after the change.
@@ -133,13 +153,13 @@ impl Accounts {
         let user = self.user_of(principal).await?;
         let change = wanted.judge(&user, &self.settings.current())?;
         if changes_nothing(&change) {
-            return Ok(user.into());
+            return Ok(self.shown(user));
         }
         let user = self.store.update_user(&user.id, change, self.clock.now()).await?;
         self.feed.catch_up().await?;
         let subject = Subject { session: Some(principal.session), ..Subject::user(&user.id) };
         self.record(Event::UserUpdated, &subject, context);
-        Ok(user.into())
+        Ok(self.shown(user))
     }
 
     /// Deletes the caller's account with every session of it, if the password is right.

@@ -1,7 +1,7 @@
 //! Making an account. Nobody gives themselves a role, and a taken name costs as much as a free one.
 
 use super::error::AccountError;
-use super::grant::Grant;
+use super::grant::{Grant, Reach};
 use super::settings::{AccountSettings, Field, Registration};
 use super::validate::{Faults, filled};
 use super::{Accounts, Context, Subject};
@@ -10,7 +10,7 @@ use crate::identity::UserId;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
 use crate::secret::Secret;
-use crate::store::NewUser;
+use crate::store::{NewUser, ProfileFields};
 use crate::telemetry::audit::Event;
 
 /// What a stranger typed.
@@ -22,6 +22,7 @@ pub struct Registering {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    pub profile: ProfileFields,
     pub password: Option<Secret<String>>,
 }
 
@@ -58,8 +59,11 @@ impl Registering {
             last_name: faults.text(Field::LastName, self.typed(Field::LastName)),
             full_name: faults.text(Field::FullName, self.typed(Field::FullName)),
             phone: faults.text(Field::Phone, self.typed(Field::Phone)),
+            profile: faults.new_profile(&self.profile, &settings.user_fields),
+            external_id: None,
             roles: Vec::new(),
             is_active: true,
+            email_verified: false,
             password_hash: None,
             now,
         };
@@ -103,6 +107,6 @@ impl Accounts {
         let subject = Subject { session: Some(session.id), ..Subject::user(&user.id) };
         self.record(Event::UserRegistered, &subject, context);
         let refresh_token = self.refresh_token(&user.id, session.id, &beginning.jti, &session.refresh);
-        Ok(self.grant(&user, session.id, refresh_token, now))
+        Ok(self.grant(&user, Reach::of(session.id, None), refresh_token, now))
     }
 }

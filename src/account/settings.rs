@@ -1,11 +1,12 @@
 //! What the use cases are told by the configuration: one snapshot, swapped whole at reload.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::identity::profile::UserFields;
 use crate::identity::{Role, Scope};
 use crate::limit::bucket::Rate;
 use crate::password::rules::Rules;
+use crate::policy::{RoleScopes, granted_scopes};
 use crate::token::refresh::RefreshPolicy;
 
 #[derive(Clone, Debug)]
@@ -13,10 +14,12 @@ pub struct AccountSettings {
     pub registration: Registration,
     /// What a user must have beside a password; an account always has an e-mail address or a user name.
     pub required_fields: Vec<Field>,
+    /// What else a user may have.
+    pub user_fields: UserFields,
     pub access_ttl: Duration,
     pub refresh: RefreshPolicy,
     pub passwords: Rules,
-    pub role_scopes: BTreeMap<Role, Vec<Scope>>,
+    pub role_scopes: RoleScopes,
     pub rates: Rates,
 }
 
@@ -28,11 +31,7 @@ impl AccountSettings {
 
     /// Returns the scopes that `roles` grant together, each once, in order.
     pub fn scopes_of(&self, roles: &[Role]) -> Vec<Scope> {
-        let mut scopes: Vec<Scope> =
-            roles.iter().filter_map(|role| self.role_scopes.get(role)).flatten().cloned().collect();
-        scopes.sort();
-        scopes.dedup();
-        scopes
+        granted_scopes(&self.role_scopes, roles)
     }
 }
 

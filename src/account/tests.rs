@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::fixture::{MINUTE, PASSWORD, World, context, login, registering, roles};
 use super::{AccountError, Accounts, Field, Leaving, Parts, Rates};
+use crate::auth::revocation::Ended;
 use crate::clock::Timestamp;
 use crate::identity::Principal;
 use crate::limit::bucket::Rate;
@@ -168,12 +169,12 @@ async fn a_restart_forgets_no_ended_session_and_no_changed_user() {
 async fn whoever_follows_the_feed_hears_of_a_session_that_another_process_ended() {
     let world = World::new();
     let grant = world.accounts.register(registering("ada@example.com"), &context(HOME)).await.unwrap();
-    let mut ended = world.authenticator.revocations().ended_sessions();
+    let mut ended = world.authenticator.revocations().ended();
     let accounts = world.accounts.clone();
     let follower = tokio::spawn(async move { accounts.feed().follow().await });
     assert!(world.store.end_session(grant.session, world.clock.now()).await.unwrap());
     let heard = tokio::time::timeout(Duration::from_secs(30), ended.recv()).await;
-    assert_eq!(heard.unwrap().unwrap(), grant.session);
+    assert_eq!(heard.unwrap().unwrap(), Ended::Session(grant.session));
     assert!(world.authenticator.verify_bearer(grant.access_token.expose(), world.clock.now()).is_err());
     follower.abort();
 }
@@ -267,7 +268,7 @@ async fn a_user_without_a_required_name_still_needs_one_of_the_two() {
     world.change_settings(|settings| settings.required_fields = vec![Field::Username, Field::Phone]);
     let error = world.accounts.register(registering("ada@example.com"), &context(HOME)).await.unwrap_err();
     let AccountError::Invalid(faults) = error else { panic!("{error:?}") };
-    assert_eq!(faults.iter().map(|fault| fault.field).collect::<Vec<_>>(), ["username", "phone"]);
+    assert_eq!(faults.iter().map(|fault| fault.field.as_ref()).collect::<Vec<_>>(), ["username", "phone"]);
 }
 
 #[tokio::test]

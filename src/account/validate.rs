@@ -1,5 +1,7 @@
 //! Whether what a person typed about themselves fits the rules. All faults are found, not only the first.
 
+use std::borrow::Cow;
+
 use super::error::{AccountError, Fault};
 use super::settings::Field;
 use crate::identity::email::Email;
@@ -15,12 +17,14 @@ const MAX_TEXT_CHARS: usize = 256;
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    pub fn note(&mut self, field: &'static str, code: &'static str, message: impl Into<String>) {
-        self.0.push(Fault { field, code, message: message.into() });
+    pub fn note(&mut self, field: impl Into<Cow<'static, str>>, code: &'static str, message: impl Into<String>) {
+        self.0.push(Fault { field: field.into(), code, message: message.into() });
     }
 
-    pub fn missing(&mut self, field: &'static str) {
-        self.note(field, "required", format!("`{field}` is required"));
+    pub fn missing(&mut self, field: impl Into<Cow<'static, str>>) {
+        let field = field.into();
+        let message = format!("`{field}` is required");
+        self.note(field, "required", message);
     }
 
     /// Returns the address; `None` when nothing was typed or the fault was noted.
@@ -78,7 +82,7 @@ mod tests {
         assert!(faults.0.is_empty());
         assert_eq!(faults.text(Field::FullName, Some(&"é".repeat(257))), None);
         assert_eq!(faults.text(Field::FirstName, Some("a\r\nb")), None);
-        let codes: Vec<_> = faults.0.iter().map(|fault| (fault.field, fault.code)).collect();
+        let codes: Vec<_> = faults.0.iter().map(|fault| (fault.field.as_ref(), fault.code)).collect();
         assert_eq!(codes, [("full_name", "too_long"), ("first_name", "invalid_characters")]);
     }
 }

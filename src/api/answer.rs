@@ -5,7 +5,8 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_O
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::account::{Grant, Profile, SessionView};
+use crate::account::{ApiKey, Grant, Profile, SessionView};
+use crate::clock::Timestamp;
 use crate::identity::{Caller, Role, Scope};
 
 /// Returns a JSON answer; [`finish`] forbids to store it.
@@ -71,7 +72,7 @@ pub fn oauth_grant(grant: &Grant) -> Value {
 }
 
 pub fn profile(profile: &Profile) -> Value {
-    json!({
+    let mut body = json!({
         "id": profile.id.as_str(),
         "email": profile.email,
         "username": profile.username,
@@ -83,6 +84,22 @@ pub fn profile(profile: &Profile) -> Value {
         "email_verified": profile.email_verified,
         "roles": roles(&profile.roles),
         "created_at": profile.created_at.to_rfc3339(),
+    });
+    if let Some(fields) = &profile.profile {
+        body["profile"] = json!(fields);
+    }
+    body
+}
+
+/// Returns a key of a user without the key itself.
+pub fn api_key(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id.to_string(),
+        "name": key.name,
+        "scopes": key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>(),
+        "created_at": key.created_at.to_rfc3339(),
+        "expires_at": key.expires_at.map(Timestamp::to_rfc3339),
+        "last_used_at": key.last_used_at.map(Timestamp::to_rfc3339),
     })
 }
 
@@ -110,10 +127,12 @@ pub fn active(caller: &Caller, issuer: &str) -> Value {
         "iss": issuer,
         "sub": principal.user_id.as_str(),
         "sid": principal.session.to_string(),
-        "exp": caller.expires_at.as_secs(),
         "roles": roles(&principal.roles),
         "scope": scope(&principal.scopes),
     });
+    if caller.expires_at != Timestamp::NEVER {
+        body["exp"] = json!(caller.expires_at.as_secs());
+    }
     for (name, value) in [("email", &principal.email), ("username", &principal.username)] {
         if let Some(value) = value {
             body[name] = json!(value);

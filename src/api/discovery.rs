@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::json;
 
+use super::openapi::Profiles;
 use super::{Api, answer, openapi};
 use crate::token::jwk::public_set;
 
@@ -32,7 +33,11 @@ impl Api {
         }))
     }
 
+    fn profiles(&self) -> Profiles {
+        if self.accounts.has_profiles() { Profiles::Declared } else { Profiles::None }
+    }
+
     pub(super) fn description(&self) -> Response<Bytes> {
-        answer::public(&openapi::document(&self.settings))
+        answer::public(&openapi::document(&self.settings, self.profiles()))
     }
 }

@@ -115,12 +115,14 @@ fn oauth_code(refusal: &Refusal) -> (Option<StatusCode>, &'static str, Challenge
             (None, "temporarily_unavailable", Challenge::Keep)
         }
         Refusal::Account(AccountError::Damaged(_)) => (None, "server_error", Challenge::Keep),
+        Refusal::Account(AccountError::InvalidScope) => (BAD_REQUEST, "invalid_scope", Challenge::Drop),
         Refusal::NoCredential | Refusal::BadCredential => (None, "invalid_token", Challenge::Keep),
         Refusal::Account(
             AccountError::Invalid(_)
             | AccountError::RegistrationClosed
             | AccountError::EmailTaken
             | AccountError::UsernameTaken
+            | AccountError::TooManyKeys
             | AccountError::SessionNotFound,
         )
         | Refusal::NotFound
@@ -174,7 +176,7 @@ fn judge_account(error: AccountError) -> Verdict {
                 _ => "validation_failed",
             };
             let errors = faults.into_iter().map(|fault| FieldError {
-                field: fault.field.to_owned(),
+                field: fault.field.into_owned(),
                 code: fault.code,
                 message: fault.message,
             });
@@ -183,6 +185,8 @@ fn judge_account(error: AccountError) -> Verdict {
         AccountError::RegistrationClosed => Verdict::new(StatusCode::FORBIDDEN, "registration_closed", detail),
         AccountError::EmailTaken => Verdict::new(StatusCode::CONFLICT, "email_taken", detail),
         AccountError::UsernameTaken => Verdict::new(StatusCode::CONFLICT, "username_taken", detail),
+        AccountError::InvalidScope => Verdict::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_scope", detail),
+        AccountError::TooManyKeys => Verdict::new(StatusCode::CONFLICT, "too_many_keys", detail),
         AccountError::InvalidCredentials => {
             Verdict::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail).challenge("Bearer")
         }
@@ -236,7 +240,11 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(one.body()).unwrap();
         assert_eq!((one.status().as_u16(), &body["code"]), (422, &json!("required")));
         assert_eq!(body["errors"][0]["field"], "password");
-        let fault = |field| crate::account::Fault { field, code: "required", message: String::new() };
+        let fault = |field: &'static str| crate::account::Fault {
+            field: field.into(),
+            code: "required",
+            message: String::new(),
+        };
         let two = Refusal::from(AccountError::Invalid(vec![fault("a"), fault("b")])).into_response();
         let body: serde_json::Value = serde_json::from_slice(two.body()).unwrap();
         assert_eq!(body["code"], "validation_failed");

@@ -2,21 +2,19 @@
 //! Says what does not parse (400); what parses but breaks a rule is `account`'s to say.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::collections::btree_map::{BTreeMap, Entry};
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::http::problem::FieldError;
 use crate::secret::Secret;
 
 use super::error::Refusal;
+use super::object::Object;
 
 /// Faults beyond these are not listed: an answer must not outgrow its request by much.
 const MAX_FAULTS: usize = 16;
@@ -71,6 +69,43 @@ impl Fields {
         }
     }
 
+    /// Returns the texts of a list; none for `null` and what is absent.
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        let items = match self.members.remove(name) {
+            Some(Value::Array(items)) => items,
+            Some(Value::Null) | None => return Vec::new(),
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![Value::Null],
+        };
+        let count = items.len();
+        let texts: Vec<String> = items.into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
+        if texts.len() < count {
+            self.faults.push(fault(name, "wrong_type", "not a list of strings"));
+        }
+        texts
+    }
+
+    /// Returns a number of whole seconds; `null` counts as absent.
+    pub fn seconds(&mut self, name: &str) -> Option<Duration> {
+        let value = self.members.remove(name).filter(|value| !value.is_null())?;
+        let seconds = value.as_u64().map(Duration::from_secs);
+        if seconds.is_none() {
+            self.faults.push(fault(name, "wrong_type", "not a whole number of seconds"));
+        }
+        seconds
+    }
+
+    /// Returns the members of an object; none for `null` and what is absent.
+    pub fn object(&mut self, name: &str) -> Map<String, Value> {
+        match self.members.remove(name) {
+            Some(Value::Object(members)) => members,
+            Some(Value::Null) | None => Map::new(),
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                self.faults.push(fault(name, "wrong_type", "not an object"));
+                Map::new()
+            }
+        }
+    }
+
     /// Succeeds if every member was taken, but for those in `ignored`, and each was of its kind.
     pub fn finish(mut self, ignored: &BTreeSet<String>) -> Result<(), Refusal> {
         let unknown = self.members.into_keys().filter(|name| !ignored.contains(name));
@@ -85,43 +120,6 @@ impl Fields {
 
 fn fault(field: &str, code: &'static str, message: &str) -> FieldError {
     FieldError { field: field.to_owned(), code, message: message.to_owned() }
-}
-
-/// A JSON object with its repeated names kept in sight: two readers of one could take different values.
-struct Object {
-    members: BTreeMap<String, Value>,
-    repeated: BTreeSet<String>,
-}
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut object = Object { members: BTreeMap::new(), repeated: BTreeSet::new() };
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            match object.members.entry(name) {
-                Entry::Occupied(known) => {
-                    object.repeated.insert(known.key().clone());
-                }
-                Entry::Vacant(new) => {
-                    new.insert(value);
-                }
-            }
-        }
-        Ok(object)
-    }
 }
 
 /// The parameters of an OAuth request (`application/x-www-form-urlencoded`).
@@ -210,6 +208,8 @@ mod tests {
         assert_eq!(codes(r#"{"email": "a", "is_active": false}"#, &["is_active"]), []);
         assert_eq!(codes(r#"{"is_active": 1, "is_active": 2}"#, &["is_active"]).len(), 1);
         assert_eq!(codes(r#"{"email": "a", "\u0065mail": "b"}"#, &[]).len(), 1);
+        let nested = Fields::read(&json("application/json"), br#"{"profile": {"a": [{"x": 1, "x": 2}]}}"#);
+        assert!(matches!(nested, Err(Refusal::Malformed(_))), "a name given twice further inside");
     }
 
     #[test]

@@ -23,6 +23,7 @@ impl Api {
             last_name: fields.change("last_name"),
             full_name: fields.change("full_name"),
             phone: fields.change("phone"),
+            profile: fields.object("profile"),
         };
         fields.finish(&self.settings.ignored_fields)?;
         let profile = self.accounts.change_profile(principal, &wanted, &call.context).await?;

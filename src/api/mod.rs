@@ -2,12 +2,14 @@
 //! Runs on the office; the gateway hands over requests whose canonical path [`Api::owns`], with their bodies read.
 
 mod answer;
+mod api_keys;
 mod credential;
 mod discovery;
 mod error;
 mod input;
 mod me;
 mod oauth;
+mod object;
 mod openapi;
 mod password;
 mod routes;
@@ -121,8 +123,11 @@ impl Api {
         let call = Call { headers, body: request.body(), parameter, context };
         match needs {
             Needs::Nothing => self.answer_anyone(operation, &call).await,
-            Needs::Bearer => {
-                let caller = self.require_caller(headers)?;
+            Needs::Bearer | Needs::Account => {
+                let caller = match needs {
+                    Needs::Account => self.require_account(headers).await?,
+                    Needs::Bearer | Needs::Nothing => self.require_caller(headers)?,
+                };
                 let mut response = self.answer_caller(operation, &call, &caller).await?;
                 response.extensions_mut().insert(caller);
                 Ok(response)
@@ -151,7 +156,7 @@ impl Api {
             Operation::Refresh => self.refresh(call).await,
             Operation::Logout => self.logout(call).await,
             Operation::IssueToken => Ok(self.issue_token(call).await),
-            Operation::VerifyGiven => self.verify_given(call),
+            Operation::VerifyGiven => self.verify_given(call).await,
             Operation::Revoke => Ok(self.revoke(call).await),
             Operation::KeySet => Ok(self.key_set()),
             Operation::Metadata => Ok(self.metadata()),
@@ -163,6 +168,9 @@ impl Api {
             | Operation::ListSessions
             | Operation::EndSession
             | Operation::ChangePassword
+            | Operation::ListKeys
+            | Operation::MakeKey
+            | Operation::RevokeKey
             | Operation::VerifyBearer
             | Operation::Introspect => Err(Refusal::NoCredential),
         }
@@ -183,6 +191,9 @@ impl Api {
             Operation::ListSessions => self.list_sessions(principal).await,
             Operation::EndSession => self.end_session(call, principal).await,
             Operation::ChangePassword => self.change_password(call, principal).await,
+            Operation::ListKeys => self.list_api_keys(principal).await,
+            Operation::MakeKey => self.make_api_key(call, principal).await,
+            Operation::RevokeKey => self.revoke_api_key(call, principal).await,
             Operation::VerifyBearer => Ok(self.show_active(caller)),
             Operation::Introspect => Ok(self.introspect(call, principal).await),
             Operation::Register

@@ -8,7 +8,7 @@ use super::error::Refusal;
 use super::input::{BadForm, Form};
 use super::{Api, Call, answer};
 use crate::account::{AccountError, Grant, Login};
-use crate::identity::{Caller, Principal, UserId};
+use crate::identity::{Caller, Principal, Scope, UserId};
 use crate::secret::Secret;
 
 /// Whoever has this role may ask what anybody's token stands for.
@@ -52,12 +52,13 @@ impl Api {
             "password" => {
                 let username = form.take("username").ok_or_else(|| AccountError::missing("username"))?;
                 let password = form.take("password").map(Secret::new);
-                let login = Login { email: None, username: Some(username), password };
+                let login = Login { email: None, username: Some(username), password, scopes: scopes(&mut form)? };
                 Ok(self.accounts.login(login, &call.context).await?)
             }
             "refresh_token" => {
                 let token = form.take("refresh_token").map(Secret::new);
-                Ok(self.accounts.refresh(token, &call.context).await?)
+                let asked = scopes(&mut form)?;
+                Ok(self.accounts.refresh_within(token, asked.as_deref(), &call.context).await?)
             }
             _ => Err(NotIssued::UnsupportedGrant),
         }
@@ -67,8 +68,8 @@ impl Api {
         answer::ok(&answer::active(caller, &self.trust.current().expected.issuer))
     }
 
-    pub(super) fn verify_given(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
-        let caller = self.verify(call.parameter.unwrap_or_default())?;
+    pub(super) async fn verify_given(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
+        let caller = self.verify(call.parameter.unwrap_or_default()).await?;
         Ok(self.show_active(&caller))
     }
 
@@ -117,6 +118,13 @@ impl Api {
         let token = form.take("token").ok_or_else(|| AccountError::missing("token"))?;
         Ok(Secret::new(token))
     }
+}
+
+/// Returns the scopes that are asked for (RFC 6749 section 3.3); `None` if none is.
+fn scopes(form: &mut Form) -> Result<Option<Vec<Scope>>, AccountError> {
+    let Some(list) = form.take("scope") else { return Ok(None) };
+    let parsed: Option<Vec<Scope>> = list.split(' ').map(Scope::parse).collect();
+    parsed.map(Some).ok_or(AccountError::InvalidScope)
 }
 
 fn inactive() -> Response<Bytes> {

@@ -37,6 +37,11 @@ fn words(operation: Operation) -> Words {
         Operation::ListSessions => of("List one's sessions", Nothing, (200, "Sessions"), &[]),
         Operation::EndSession => of("End one of one's sessions", Nothing, (204, ""), &[]),
         Operation::ChangePassword => of("Change the password", Json("PasswordChange"), (204, ""), &[415, 422]),
+        Operation::ListKeys => of("List one's API keys", Nothing, (200, "ApiKeys"), &[]),
+        Operation::MakeKey => {
+            of("Make an API key, shown this once", Json("WantedKey"), (201, "NewApiKey"), &[409, 415, 422])
+        }
+        Operation::RevokeKey => of("Take one of one's API keys back", Nothing, (204, ""), &[]),
         Operation::IssueToken => of("Token endpoint (RFC 6749)", Form("TokenRequest"), (200, "TokenAnswer"), &[]),
         Operation::VerifyBearer => of("Verify the bearer token", Nothing, (200, "ActiveToken"), &[]),
         Operation::VerifyGiven => of("Verify the token in the path", Nothing, (200, "ActiveToken"), &[]),
@@ -48,8 +53,15 @@ fn words(operation: Operation) -> Words {
     }
 }
 
+/// Whether the configuration declares fields of users.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profiles {
+    Declared,
+    None,
+}
+
 /// Returns the document for endpoints with these settings.
-pub fn document(settings: &ApiSettings) -> Value {
+pub fn document(settings: &ApiSettings, profiles: Profiles) -> Value {
     let mut paths = Map::new();
     for resource in resources() {
         let mut item = Map::new();
@@ -70,8 +82,12 @@ pub fn document(settings: &ApiSettings) -> Value {
         "info": {"title": "Vestibule", "version": env!("CARGO_PKG_VERSION")},
         "paths": paths,
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-            "schemas": schemas(&settings.access_token_name),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+                "basic": {"type": "http", "scheme": "basic", "description": "The password is an API key"},
+            },
+            "schemas": with_profiles(schemas(&settings.access_token_name), profiles),
         },
     })
 }
@@ -117,8 +133,10 @@ fn describe(operation: Operation, needs: Needs) -> Value {
     } {
         described["requestBody"] = json!({"content": {media: {"schema": reference(schema)}}});
     }
-    if needs == Needs::Bearer {
-        described["security"] = json!([{"bearer": []}]);
+    match needs {
+        Needs::Nothing => {}
+        Needs::Bearer => described["security"] = json!([{"bearer": []}]),
+        Needs::Account => described["security"] = json!([{"bearer": []}, {"apiKey": []}, {"basic": []}]),
     }
     described
 }
@@ -140,7 +158,7 @@ fn schemas(access_token_name: &str) -> Value {
         "ProfileChange": nullable(&OWN),
         "TokenRequest": open(&json!({
             "grant_type": {"enum": ["password", "refresh_token"]},
-            "username": text(), "password": text(), "refresh_token": text(),
+            "username": text(), "password": text(), "refresh_token": text(), "scope": text(),
         })),
         "GivenToken": open(&json!({"token": text(), "token_type_hint": text()})),
         "Grant": open(&json!({
@@ -160,6 +178,20 @@ fn schemas(access_token_name: &str) -> Value {
             "id": text(), "created_at": moment(), "last_used_at": moment(), "ip": text(), "user_agent": text(),
             "current": {"type": "boolean"},
         }))},
+        "WantedKey": {
+            "type": "object",
+            "properties": {
+                "name": text(), "scopes": {"type": "array", "items": text()}, "expires_in": {"type": "integer"},
+            },
+            "required": ["name"],
+            "additionalProperties": false,
+        },
+        "ApiKeys": {"type": "array", "items": open(&api_key())},
+        "NewApiKey": open(&{
+            let mut made = api_key();
+            made["key"] = text();
+            made
+        }),
         "ActiveToken": open(&json!({
             "active": {"type": "boolean"}, "type": text(), "iss": text(), "sub": text(), "sid": text(),
             "exp": {"type": "integer"}, "scope": text(), "roles": {"type": "array", "items": text()},
@@ -170,6 +202,14 @@ fn schemas(access_token_name: &str) -> Value {
             "errors": {"type": "array", "items": open(&json!({"field": text(), "code": text(), "message": text()}))},
         })),
         "Object": {"type": "object"},
+    })
+}
+
+fn api_key() -> Value {
+    let maybe_moment = || json!({"type": ["string", "null"], "format": "date-time"});
+    json!({
+        "id": text(), "name": text(), "scopes": {"type": "array", "items": text()}, "created_at": moment(),
+        "expires_at": maybe_moment(), "last_used_at": maybe_moment(),
     })
 }
 
@@ -198,4 +238,14 @@ fn closed(names: &[&str], required: &[&str]) -> Value {
 fn nullable(names: &[&str]) -> Value {
     let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), maybe())).collect();
     json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+/// Adds the object of declared fields where it is taken and shown.
+fn with_profiles(mut schemas: Value, profiles: Profiles) -> Value {
+    if profiles == Profiles::Declared {
+        for name in ["Registration", "ProfileChange", "Profile"] {
+            schemas[name]["properties"]["profile"] = json!({"type": ["object", "null"]});
+        }
+    }
+    schemas
 }

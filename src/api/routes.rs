@@ -19,6 +19,9 @@ pub enum Operation {
     ListSessions,
     EndSession,
     ChangePassword,
+    ListKeys,
+    MakeKey,
+    RevokeKey,
     IssueToken,
     VerifyBearer,
     VerifyGiven,
@@ -33,7 +36,10 @@ pub enum Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     Nothing,
+    /// An access token of ours.
     Bearer,
+    /// Whatever stands for an account here: keys of users, tokens of the system that they came from.
+    Account,
 }
 
 /// A path below the prefix and what can be done there.
@@ -59,7 +65,7 @@ const fn resource(
     Resource { name, path, operations }
 }
 
-pub static RESOURCES: [Resource; 16] = [
+pub static RESOURCES: [Resource; 18] = [
     resource("register", "/register", &[(POST, Operation::Register, Needs::Nothing)]),
     resource("login", "/login", &[(POST, Operation::Login, Needs::Nothing)]),
     resource("refresh", "/refresh", &[(POST, Operation::Refresh, Needs::Nothing)]),
@@ -70,7 +76,7 @@ pub static RESOURCES: [Resource; 16] = [
         "me",
         "/me",
         &[
-            (GET, Operation::ShowMe, Needs::Bearer),
+            (GET, Operation::ShowMe, Needs::Account),
             (PATCH, Operation::ChangeMe, Needs::Bearer),
             (DELETE, Operation::DeleteMe, Needs::Bearer),
         ],
@@ -78,8 +84,10 @@ pub static RESOURCES: [Resource; 16] = [
     resource("sessions", "/sessions", &[(GET, Operation::ListSessions, Needs::Bearer)]),
     resource("sessions", "/sessions/{id}", &[(DELETE, Operation::EndSession, Needs::Bearer)]),
     resource("password_change", "/password/change", &[(POST, Operation::ChangePassword, Needs::Bearer)]),
+    resource("keys", "/keys", &[(GET, Operation::ListKeys, Needs::Bearer), (POST, Operation::MakeKey, Needs::Bearer)]),
+    resource("keys", "/keys/{id}", &[(DELETE, Operation::RevokeKey, Needs::Bearer)]),
     resource("token", "/token", &[(POST, Operation::IssueToken, Needs::Nothing)]),
-    resource("token_verify", "/token/verify", &[(GET, Operation::VerifyBearer, Needs::Bearer)]),
+    resource("token_verify", "/token/verify", &[(GET, Operation::VerifyBearer, Needs::Account)]),
     resource("token_verify", "/token/verify/{token}", &[(GET, Operation::VerifyGiven, Needs::Nothing)]),
     resource("introspect", "/introspect", &[(POST, Operation::Introspect, Needs::Bearer)]),
     // Whoever holds a token may take it back; it is the credential.

@@ -19,6 +19,7 @@ impl Api {
             last_name: fields.text("last_name"),
             full_name: fields.text("full_name"),
             phone: fields.text("phone"),
+            profile: fields.object("profile"),
             password: fields.secret("password"),
         };
         fields.finish(&self.settings.ignored_fields)?;
@@ -32,6 +33,7 @@ impl Api {
             email: fields.text("email"),
             username: fields.text("username"),
             password: fields.secret("password"),
+            scopes: None,
         };
         fields.finish(&self.settings.ignored_fields)?;
         let grant = self.accounts.login(login, &call.context).await?;

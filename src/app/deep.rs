@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{edge, keys, listeners, parts};
+use super::{edge, keys, listeners, stores};
 use crate::auth::key_set::RemoteKeys;
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
@@ -64,7 +64,7 @@ async fn look_at_store(settings: &Settings) -> Result<(), String> {
         config::Store::Sqlite { path } => path.display().to_string(),
         config::Store::MongoDb { .. } => "store.url".to_owned(),
     };
-    let store = parts::open_store(settings).map_err(|error| error.to_string())?;
+    let store = stores::open_store(&settings.store).map_err(|error| error.to_string())?;
     let answered = timeout(Duration::from_secs(5), keys::load_trust(settings, &store, Clock::system().now())).await;
     let pinged = store.ping().await;
     let checked = match (answered, pinged) {

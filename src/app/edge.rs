@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use crate::auth::bearer::BearerSettings;
+use crate::auth::bearer::{Accepted, BearerSettings};
 use crate::config::settings::{self as config, Settings};
 use crate::gateway::Rules;
 use crate::gateway::limits::{RequestLimits, RouteLimit};
@@ -20,7 +20,7 @@ pub fn rules(settings: &Settings) -> Rules {
     let routes = settings.routes.iter().map(|route| {
         let upstream = Arc::clone(&upstreams[route.upstream.index()]);
         let limit = route.rate_limit.map(|rate| Arc::new(RouteLimit::new(rate)));
-        route.entry(Forwarding { name: route_name(route).into(), upstream, limit })
+        route.entry(Forwarding { name: route_name(route).into(), upstream, limit, credentials: accepted(route) })
     });
     let identity = identity_headers(settings);
     let names: Vec<HeaderName> = identity.names().cloned().collect();
@@ -34,6 +34,15 @@ pub fn rules(settings: &Settings) -> Rules {
         via: settings.server.via.as_deref().and_then(ViaValues::new),
         limits: RequestLimits::new(settings.limits.requests),
         forward_auth_paths: forward_auth_paths(settings),
+    }
+}
+
+fn accepted(route: &config::Route) -> Accepted {
+    let has = |place| route.credentials.contains(&place);
+    Accepted {
+        bearer: has(config::CredentialPlace::Bearer),
+        api_key_header: has(config::CredentialPlace::ApiKeyHeader),
+        basic: has(config::CredentialPlace::Basic),
     }
 }
 

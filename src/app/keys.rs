@@ -1,6 +1,7 @@
 //! The keys that sign and verify: made at first start, opened from the store, given as shared secrets, or others' own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::auth::key_set::{Fetcher, RemoteKeys};
 use crate::auth::{Issuers, Trust, TrustedIssuer};
@@ -13,6 +14,7 @@ use crate::tls::{self, TlsError};
 use crate::token::claims::Expected;
 use crate::token::foreign::{IssuerKeys, PublicKey, PublicKeyError};
 use crate::token::key::{Algorithm, Key, KeyError, KeyRecord, KeySet};
+use crate::token::rotation;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
@@ -30,25 +32,70 @@ pub enum KeysError {
     Tls(#[from] TlsError),
 }
 
-/// Returns what tokens are signed with and held against; an asymmetric key that the store lacks is made and kept there first.
+/// How long a key is published before it signs where somebody asked for it and waits: until every gateway on the store knows it.
+pub const HEARD_EVERYWHERE: Duration = Duration::from_secs(1);
+
+/// What tokens are signed with and held against now, and until when.
+pub struct Loaded {
+    pub trust: Trust,
+    /// When a key takes its turn, or the next has to be published; `None`: nothing is foreseen.
+    pub next: Option<Timestamp>,
+}
+
+/// Returns what tokens are signed with and held against; an asymmetric key that the store lacks is made and kept there first,
+/// and plain keys are sealed when there is a secret for it.
 pub async fn load_trust(settings: &Settings, store: &SharedStore, now: Timestamp) -> Result<Trust, KeysError> {
+    Ok(load(settings, store, now).await?.trust)
+}
+
+pub(super) async fn load(settings: &Settings, store: &SharedStore, now: Timestamp) -> Result<Loaded, KeysError> {
     let auth = &settings.auth;
     let expected = Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };
     if let Some(secret) = &auth.secrets.access {
         let refresh = auth.secrets.refresh.as_ref().unwrap_or(secret);
-        return Ok(Trust {
-            access: shared(auth.algorithm, secret)?,
-            refresh: shared(auth.algorithm, refresh)?,
-            expected,
-        });
+        let (access, refresh) = (shared(auth.algorithm, secret)?, shared(auth.algorithm, refresh)?);
+        return Ok(Loaded { trust: Trust { access, refresh, expected }, next: None });
     }
     let sealing = auth.secrets.key_encryption.as_ref();
-    let records = store.ensure_key(Key::generate(auth.algorithm, sealing, now)?).await?;
-    Ok(Trust {
-        access: stored(auth.algorithm, &records, sealing)?,
-        refresh: stored(auth.algorithm, &records, sealing)?,
-        expected,
-    })
+    let records = records(auth.algorithm, store, sealing, now).await?;
+    let signing = rotation::signing(&records, auth.algorithm, now).ok_or(KeysError::Missing(auth.algorithm.name()))?;
+    let trust =
+        Trust { access: stored(signing, &records, sealing)?, refresh: stored(signing, &records, sealing)?, expected };
+    // Only now: with a wrong secret nothing gets here, so no key is sealed with it.
+    if let Some(secret) = sealing {
+        seal(&records, store, secret).await?;
+    }
+    let due = auth.rotation.and_then(|schedule| rotation::successor_due(&records, auth.algorithm, schedule));
+    let next = rotation::next_turn(&records, now).into_iter().chain(due.map(|(_, due)| due)).min();
+    Ok(Loaded { trust, next })
+}
+
+/// Returns the keys of the store. The first one signs at once; one of an algorithm that is new here waits until others know it.
+async fn records(
+    algorithm: Algorithm,
+    store: &SharedStore,
+    sealing: Option<&Secret<Vec<u8>>>,
+    now: Timestamp,
+) -> Result<Vec<KeyRecord>, KeysError> {
+    let records = store.list_keys().await?;
+    if records.iter().any(|record| record.algorithm == algorithm && record.retired_at.is_none()) {
+        return Ok(records);
+    }
+    let ahead = if records.is_empty() { Duration::ZERO } else { HEARD_EVERYWHERE };
+    let key = Key::generate(algorithm, sealing, now)?;
+    Ok(store.ensure_key(KeyRecord { signs_from: now.plus(ahead), ..key }).await?)
+}
+
+/// Seals what lies plain in the store: the secret was set after the keys were made.
+async fn seal(records: &[KeyRecord], store: &SharedStore, secret: &Secret<Vec<u8>>) -> Result<(), StoreError> {
+    let sealed: Vec<KeyRecord> = records.iter().filter_map(|record| Key::seal(record, secret)).collect();
+    if sealed.is_empty() {
+        return Ok(());
+    }
+    let count = sealed.len();
+    store.seal_keys(sealed).await?;
+    tracing::info!(keys = count, "signing keys that lay plain in the store are encrypted now");
+    Ok(())
 }
 
 /// Returns what is known of the keys without the store: nothing.
@@ -99,14 +146,12 @@ fn shared(algorithm: Algorithm, secret: &Secret<Vec<u8>>) -> Result<KeySet, Keys
     KeySet::new(vec![key]).ok_or(KeysError::Missing(algorithm.name()))
 }
 
-/// Returns the set of all stored keys. The newest live one of `algorithm` signs; those of other algorithms verify what they signed.
-fn stored(algorithm: Algorithm, records: &[KeyRecord], sealing: Option<&Secret<Vec<u8>>>) -> Result<KeySet, KeysError> {
-    let signs = |record: &&KeyRecord| record.algorithm == algorithm && record.retired_at.is_none();
-    let signing = records.iter().find(signs).ok_or(KeysError::Missing(algorithm.name()))?;
+/// Returns the set of all stored keys, `signing` first; the others verify what they signed, or will sign.
+fn stored(signing: &KeyRecord, records: &[KeyRecord], sealing: Option<&Secret<Vec<u8>>>) -> Result<KeySet, KeysError> {
     let others = records.iter().filter(|record| record.kid != signing.kid);
     let open = |record: &KeyRecord| {
         Key::open(record, sealing).map_err(|error| KeysError::Stored { kid: record.kid.clone(), error })
     };
     let keys: Result<Vec<Key>, KeysError> = std::iter::once(signing).chain(others).map(open).collect();
-    KeySet::new(keys?).ok_or(KeysError::Missing(algorithm.name()))
+    KeySet::new(keys?).ok_or(KeysError::Missing(signing.algorithm.name()))
 }

@@ -9,6 +9,7 @@ mod listeners;
 mod parts;
 mod reload;
 mod start_error;
+mod stores;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -23,9 +24,9 @@ use crate::telemetry::sink::Sink;
 
 pub use deep::check_deep;
 pub use explain::{ExplainError, Explanation, explain};
-pub use keys::{KeysError, load_trust};
-pub use parts::open_store;
+pub use keys::{HEARD_EVERYWHERE, KeysError, load_trust};
 pub use start_error::StartError;
+pub use stores::{back_up, open_store, refuse_to_migrate};
 
 use parts::Parts;
 
@@ -63,6 +64,8 @@ async fn run(parts: Parts, source: Option<PathBuf>, announce: impl FnOnce(&Runni
     // Asked for before anything listens, so that no signal finds the default action.
     let mut ends = Ends::new().map_err(StartError::internal)?;
     let hangups = signal(SignalKind::hangup()).map_err(StartError::internal)?;
+    // A store that meets a limit on the size of files is an error of that write, not the end of the process.
+    let _too_large = signal(SignalKind::from_raw(libc::SIGXFSZ)).map_err(StartError::internal)?;
     let servers = parts.listen()?;
     let upkeep = upkeep::start(&parts, source, hangups);
     announce(&servers.running(&parts));

@@ -10,13 +10,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::keys::KeysError;
 use super::reload::Shared;
 use super::start_error::StartError;
-use super::{Servers, edge, keys, listeners};
+use super::{Servers, edge, keys, listeners, stores};
 use crate::account::{self, AccountSettings, Accounts, Hashers, Rates, settings::Field, settings::Registration};
 use crate::api::{Api, ApiSettings};
-use crate::auth::{Authenticator, Revocations, Trust};
+use crate::auth::{Authenticator, Directory, Revocations, Trust};
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
 use crate::gateway::Gateway;
@@ -26,9 +25,7 @@ use crate::password::hash::Hasher;
 use crate::server::Server;
 use crate::server::dispatch::{Dispatch, Edge};
 use crate::server::visit::RequestIds;
-use crate::store::mongo::MongoStore;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{SharedStore, StoreError};
+use crate::store::SharedStore;
 use crate::telemetry::access::Format;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::Metrics;
@@ -55,14 +52,17 @@ impl Parts {
     /// Opens the store, finds or makes the keys, and tells the serving side what has been revoked before.
     pub async fn assemble(settings: Settings, metrics: Arc<Metrics>, lines: Lines) -> Result<Self, StartError> {
         let clock = Clock::system();
-        let store = open_store(&settings)?;
-        let opening = Opening::of(&settings);
-        let loaded = opening.unless_away(keys::load_trust(&settings, &store, clock.now()).await)?;
+        let store = stores::open_store(&settings.store)?;
+        let loaded = keys::load_trust(&settings, &store, clock.now()).await;
+        let loaded = stores::unless_away(&settings.store, loaded)?;
         let knows_keys = loaded.is_some();
         let trust = Live::new(loaded.unwrap_or_else(|| keys::unknown_trust(&settings)));
         let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
-        let authenticator = Arc::new(Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS));
+        let role_scopes = Live::new(settings.auth.role_scopes.clone());
+        let authenticator = Authenticator::new(trust.clone(), Arc::clone(&revocations), CACHED_TOKENS);
+        let directory = Directory::new(Arc::clone(&store), role_scopes.clone());
+        let authenticator = Arc::new(authenticator.with_directory(directory));
         authenticator.trust_issuers(keys::trusted_issuers(&settings, &authenticator.issuers(), &clock)?);
         let hashers = Hashers::start(Hasher::new(settings.password.cost), hash_threads(&settings));
         let hashers = Arc::new(hashers.map_err(StartError::internal)?);
@@ -76,7 +76,8 @@ impl Parts {
             audit: Audit::new(lines.clone()).counting(Arc::clone(&metrics)),
             clock: clock.clone(),
         }));
-        if !(knows_keys && opening.unless_away(accounts.feed().catch_up().await)?.is_some()) {
+        let caught_up = stores::unless_away(&settings.store, accounts.feed().catch_up().await)?;
+        if !knows_keys || caught_up.is_none() {
             tracing::warn!("the store can't be reached; only what needs no store is served until it can");
             authenticator.shut();
         }
@@ -87,6 +88,7 @@ impl Parts {
             edge,
             trust,
             account_settings,
+            role_scopes,
             accounts: Arc::clone(&accounts),
             authenticator,
             hashers,
@@ -151,47 +153,6 @@ impl Parts {
     }
 }
 
-/// Opens the store that `settings` name; one on other machines is not asked anything yet.
-pub fn open_store(settings: &Settings) -> Result<SharedStore, StartError> {
-    match &settings.store {
-        config::Store::Sqlite { path } => {
-            let store = SqliteStore::open(path).map_err(|error| StartError::Store(error.to_string()))?;
-            Ok(Arc::new(store))
-        }
-        config::Store::MongoDb { url, prefix } => {
-            let store = MongoStore::new(url.clone(), prefix);
-            Ok(Arc::new(store.map_err(|error| StartError::Configuration(error.to_string()))?))
-        }
-    }
-}
-
-/// What a store means that can't be reached at start.
-#[derive(Clone, Copy)]
-enum Opening {
-    /// It is on this machine: something is wrong, and whoever started us must hear of it.
-    Now,
-    /// It is on others, and comes back by itself.
-    Later,
-}
-
-impl Opening {
-    fn of(settings: &Settings) -> Self {
-        match settings.store {
-            config::Store::Sqlite { .. } => Self::Now,
-            config::Store::MongoDb { .. } => Self::Later,
-        }
-    }
-
-    /// Returns `None` where the store is away and may be.
-    fn unless_away<T>(self, outcome: Result<T, impl Into<KeysError>>) -> Result<Option<T>, StartError> {
-        match (self, outcome.map_err(Into::into)) {
-            (_, Ok(value)) => Ok(Some(value)),
-            (Self::Later, Err(KeysError::Store(StoreError::Unavailable(_)))) => Ok(None),
-            (Self::Now | Self::Later, Err(error)) => Err(error.into()),
-        }
-    }
-}
-
 pub(super) fn worker_count(settings: &Settings) -> usize {
     settings.server.workers.map_or_else(cores, NonZeroUsize::get)
 }
@@ -252,6 +213,7 @@ pub(super) fn account_settings(settings: &Settings) -> AccountSettings {
             config::Registration::Closed => Registration::Closed,
         },
         required_fields: auth.required_fields.iter().map(|field| account_field(*field)).collect(),
+        user_fields: auth.user_fields.clone(),
         access_ttl: auth.access_ttl,
         refresh: RefreshPolicy {
             ttl: auth.refresh_ttl,

@@ -2,16 +2,19 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::keys::{self, KeysError};
+use super::keys::{self, KeysError, Loaded};
 use super::listeners::Certificates;
 use super::parts;
+use crate::account::keys::RotationError;
 use crate::account::{AccountSettings, Accounts, Hashers};
 use crate::auth::{Authenticator, Trust};
 use crate::clock::Clock;
 use crate::config::{self, Environment, Settings};
 use crate::live::Live;
 use crate::password::hash::Hasher;
+use crate::policy::RoleScopes;
 use crate::server::dispatch::Edge;
 use crate::store::SharedStore;
 use crate::tls::Reload;
@@ -24,6 +27,7 @@ pub(super) struct Shared {
     pub edge: Live<Edge>,
     pub trust: Live<Trust>,
     pub account_settings: Live<AccountSettings>,
+    pub role_scopes: Live<RoleScopes>,
     pub accounts: Arc<Accounts>,
     pub authenticator: Arc<Authenticator>,
     pub hashers: Arc<Hashers>,
@@ -73,6 +77,7 @@ impl Shared {
         }
         self.trust.replace(trust);
         self.account_settings.replace(parts::account_settings(&new));
+        self.role_scopes.replace(new.auth.role_scopes.clone());
         if old.password.cost != new.password.cost {
             self.hashers.replace_hasher(Hasher::new(new.password.cost));
         }
@@ -85,18 +90,36 @@ impl Shared {
     }
 
     /// Serves everybody, if the keys and what was revoked can be read now.
-    pub async fn open(&self) -> Result<(), KeysError> {
-        self.reload_keys().await?;
-        self.accounts.feed().catch_up().await?;
+    pub async fn open(&self) -> Result<(), FollowError> {
+        self.follow_keys().await?;
+        self.accounts.feed().catch_up().await.map_err(KeysError::from)?;
         self.authenticator.open();
         Ok(())
     }
 
-    pub async fn reload_keys(&self) -> Result<(), KeysError> {
+    /// Publishes the next key if it is time, takes the keys of this moment into use, and returns how long they stay so.
+    pub async fn follow_keys(&self) -> Result<Option<Duration>, FollowError> {
         let _turn = self.turn.lock().await;
-        let trust = keys::load_trust(&self.settings(), &self.store, self.clock.now()).await?;
-        self.trust.replace(trust);
-        Ok(())
+        let settings = self.settings();
+        let auth = &settings.auth;
+        if let Some(schedule) = auth.rotation {
+            let sealing = auth.secrets.key_encryption.as_ref();
+            if let Some(key) = self.accounts.rotate_key_if_due(auth.algorithm, sealing, schedule).await? {
+                tracing::info!(
+                    kid = key.kid,
+                    signs_from = key.signs_from.to_rfc3339(),
+                    "the next signing key is published"
+                );
+            }
+        }
+        let now = self.clock.now();
+        let Loaded { trust, next } = keys::load(&settings, &self.store, now).await?;
+        // What was verified before is remembered by the set of keys, so one that is the same stays.
+        if kids(&trust) != kids(&self.trust.current()) {
+            tracing::info!(kid = trust.access.signing().kid, keys = trust.access.keys().len(), "signing keys changed");
+            self.trust.replace(trust);
+        }
+        Ok(next.map(|next| next.since(now)))
     }
 
     /// Returns what clients will object to in the certificates of this moment.
@@ -121,6 +144,21 @@ impl Shared {
             Err(error) => tracing::error!(%error, "changed certificates are refused; the old ones stay in use"),
         }
     }
+}
+
+/// Why the keys stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FollowError {
+    #[error(transparent)]
+    Load(#[from] KeysError),
+    #[error(transparent)]
+    Rotate(#[from] RotationError),
+}
+
+/// Returns the ids of all keys, those that sign first.
+fn kids(trust: &Trust) -> Vec<&str> {
+    let keys = trust.access.keys().iter().chain(trust.refresh.keys());
+    keys.map(|key| key.kid.as_str()).collect()
 }
 
 fn needs_restart(old: &Settings, new: &Settings) -> bool {

@@ -15,6 +15,8 @@ use super::reload;
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How often a store that was away at start is tried.
 const OPEN_EVERY: Duration = Duration::from_millis(250);
+/// Between two looks at the keys, whatever is foreseen.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -63,12 +65,31 @@ async fn open(shared: Arc<reload::Shared>) {
     }
 }
 
+/// Takes changed keys into use, and those whose turn has come. A store that fails is asked again: without the newest keys the
+/// tokens of other gateways would be refused.
 async fn follow_keys(shared: Arc<reload::Shared>) {
+    let mut failing = false;
     loop {
-        shared.accounts.feed().keys_changed().await;
-        match shared.reload_keys().await {
-            Ok(()) => tracing::info!("signing keys changed"),
-            Err(error) => tracing::error!(%error, "changed signing keys can't be loaded; the old ones stay"),
+        let pause = match shared.follow_keys().await {
+            Ok(next) => {
+                if failing {
+                    tracing::info!("signing keys can be loaded again");
+                }
+                failing = false;
+                next.map_or(FORGET_EVERY, |next| next.min(FORGET_EVERY))
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::error!(%error, "signing keys can't be loaded; the old ones stay, trying on");
+                }
+                failing = true;
+                LOOK_EVERY
+            }
+        };
+        // Whichever comes first; never at once again, so that a clock that stands still costs nothing.
+        tokio::select! {
+            () = shared.accounts.feed().keys_changed() => {}
+            () = tokio::time::sleep(pause.max(SHORTEST_PAUSE)) => {}
         }
     }
 }

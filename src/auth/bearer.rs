@@ -1,6 +1,16 @@
-//! Where a bearer token stands in a request (RFC 6750 section 2.1), and which fields hold credentials of ours.
+//! Where credentials stand in a request: a bearer token (RFC 6750 section 2.1), a user's key in any of three places, and which
+//! fields hold credentials of ours.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::token::api_key;
 
 /// Which header is read, and which schemes in it.
 #[derive(Clone, Debug)]
@@ -11,40 +21,132 @@ pub struct BearerSettings {
     pub schemes: Vec<String>,
 }
 
-/// What the header holds.
+/// Where a place looks for credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// After one of the schemes, in the configured header.
+    pub bearer: bool,
+    /// A key of a user in `X-Api-Key`.
+    pub api_key_header: bool,
+    /// A key of a user as the password of `Authorization: Basic`.
+    pub basic: bool,
+}
+
+impl Accepted {
+    pub const ALL: Self = Self { bearer: true, api_key_header: true, basic: true };
+}
+
+/// Where a credential was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Bearer,
+    ApiKeyHeader,
+    Basic,
+}
+
+/// What a request presents.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presented<'a> {
     Nothing,
     /// A scheme that is not ours: the app's own Basic, say.
     Foreign,
-    /// The credentials after one of our schemes; may be no token at all.
-    Token(&'a str),
-    /// More than one field: 400 `invalid_request`.
+    /// The credentials after one of our schemes, which may be no token at all, or a key.
+    Token(Place, Cow<'a, str>),
+    /// More than one: 400 `invalid_request`.
     Repeated,
 }
 
-/// Returns what `headers` present.
-pub fn read<'a>(headers: &'a HeaderMap, settings: &BearerSettings) -> Presented<'a> {
-    let mut fields = headers.get_all(&settings.header).iter();
-    let Some(field) = fields.next() else { return Presented::Nothing };
-    if fields.next().is_some() {
-        return Presented::Repeated;
+pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Returns what `headers` present in the places that are looked at. With a bearer token alone it allocates nothing.
+pub fn read<'a>(headers: &'a HeaderMap, settings: &BearerSettings, accepted: Accepted) -> Presented<'a> {
+    let mut found = if accepted.bearer { bearer(headers, settings) } else { Presented::Nothing };
+    let others =
+        [(accepted.basic, basic as fn(&'a HeaderMap) -> Presented<'a>), (accepted.api_key_header, api_key_header)];
+    for (_, read) in others.into_iter().filter(|(is_read, _)| *is_read) {
+        found = match (found, read(headers)) {
+            (found, Presented::Nothing | Presented::Foreign) => found,
+            (Presented::Nothing | Presented::Foreign, other) => other,
+            (Presented::Token(..) | Presented::Repeated, Presented::Token(..) | Presented::Repeated) => {
+                Presented::Repeated
+            }
+        };
     }
-    classify(field, settings)
+    found
 }
 
-/// Returns what one field holds; `Nothing` and `Repeated` are not among the answers.
-pub fn classify<'a>(field: &'a HeaderValue, settings: &BearerSettings) -> Presented<'a> {
+fn bearer<'a>(headers: &'a HeaderMap, settings: &BearerSettings) -> Presented<'a> {
+    match one(headers, &settings.header) {
+        Ok(Some(field)) => classify(field, settings),
+        Ok(None) => Presented::Nothing,
+        Err(Several) => Presented::Repeated,
+    }
+}
+
+/// Returns what one field holds.
+fn classify<'a>(field: &'a HeaderValue, settings: &BearerSettings) -> Presented<'a> {
     let bytes = field.as_bytes();
     if settings.schemes.is_empty() {
-        return Presented::Token(text(bytes));
+        return Presented::Token(Place::Bearer, text(bytes).into());
     }
-    let scheme_end = bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len());
-    let (scheme, rest) = bytes.split_at(scheme_end);
+    let (scheme, rest) = split_scheme(bytes);
     if !settings.schemes.iter().any(|ours| scheme.eq_ignore_ascii_case(ours.as_bytes())) {
         return Presented::Foreign;
     }
-    Presented::Token(text(rest))
+    Presented::Token(Place::Bearer, text(rest).into())
+}
+
+fn api_key_header(headers: &HeaderMap) -> Presented<'_> {
+    let Some(first) = headers.get(API_KEY) else { return Presented::Nothing };
+    let Some(key) = Some(text(first.as_bytes())).filter(|text| api_key::looks_like_one(text)) else {
+        return Presented::Foreign;
+    };
+    if headers.get_all(API_KEY).iter().count() > 1 {
+        return Presented::Repeated;
+    }
+    Presented::Token(Place::ApiKeyHeader, key.into())
+}
+
+fn basic(headers: &HeaderMap) -> Presented<'_> {
+    match one(headers, &AUTHORIZATION) {
+        Ok(Some(field)) => match basic_key(field) {
+            Some(key) => Presented::Token(Place::Basic, key.into()),
+            None => Presented::Foreign,
+        },
+        Ok(None) | Err(Several) => Presented::Nothing,
+    }
+}
+
+/// Returns the password of Basic credentials (RFC 7617) if it is meant to be a key of ours; the user name says nothing.
+pub fn basic_key(field: &HeaderValue) -> Option<String> {
+    let (scheme, rest) = split_scheme(field.as_bytes());
+    if !scheme.eq_ignore_ascii_case(b"basic") {
+        return None;
+    }
+    let pair = FORGIVING.decode(text(rest)).ok()?;
+    let password = pair.splitn(2, |byte| *byte == b':').nth(1)?;
+    let password = std::str::from_utf8(password).ok()?;
+    api_key::looks_like_one(password).then(|| password.to_owned())
+}
+
+/// As forgiving about padding as what is behind us could be: what it would read must not stay in the field.
+const FORGIVING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+struct Several;
+
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Several> {
+    let mut fields = headers.get_all(name).iter();
+    let first = fields.next();
+    if fields.next().is_some() { Err(Several) } else { Ok(first) }
+}
+
+fn split_scheme(bytes: &[u8]) -> (&[u8], &[u8]) {
+    bytes.split_at(bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len()))
 }
 
 /// What is no text can't be a token: it is read as an empty one, which nothing accepts.
@@ -55,7 +157,6 @@ fn text(bytes: &[u8]) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::AUTHORIZATION;
 
     fn presented(fields: &[&'static str]) -> String {
         let mut headers = HeaderMap::new();
@@ -63,7 +164,10 @@ mod tests {
             headers.append(AUTHORIZATION, HeaderValue::from_static(field));
         }
         let settings = BearerSettings { header: AUTHORIZATION, schemes: vec!["Bearer".into(), "JWT".into()] };
-        format!("{:?}", read(&headers, &settings))
+        match read(&headers, &settings, Accepted::ALL) {
+            Presented::Token(_, token) => format!("Token({token:?})"),
+            other => format!("{other:?}"),
+        }
     }
 
     #[test]
@@ -85,5 +189,39 @@ mod tests {
     #[test]
     fn two_fields_are_never_read_as_one_of_them() {
         assert_eq!(presented(&["Bearer abc", "Basic abc"]), "Repeated");
+    }
+
+    fn places(fields: &[(HeaderName, &str)], accepted: Accepted) -> Option<Place> {
+        let field = |(name, value): &(HeaderName, &str)| (name.clone(), HeaderValue::from_str(value).unwrap());
+        let headers: HeaderMap = fields.iter().map(field).collect();
+        let settings = BearerSettings { header: AUTHORIZATION, schemes: vec!["Bearer".into()] };
+        match read(&headers, &settings, accepted) {
+            Presented::Token(place, _) => Some(place),
+            Presented::Nothing | Presented::Foreign | Presented::Repeated => None,
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_in_the_places_that_are_looked_at_and_an_apps_own_is_not() {
+        let key = api_key::new().expose().clone();
+        let encode = |pair: String| base64::engine::general_purpose::STANDARD.encode(pair);
+        let basic = format!("basic {}", encode(format!("anyone:{key}")));
+        let header = Accepted { bearer: false, api_key_header: true, basic: false };
+        assert_eq!(places(&[(API_KEY, &key)], header), Some(Place::ApiKeyHeader));
+        assert_eq!(places(&[(AUTHORIZATION, &basic)], Accepted::ALL), Some(Place::Basic));
+        assert_eq!(places(&[(AUTHORIZATION, &format!("Bearer {key}"))], Accepted::ALL), Some(Place::Bearer));
+        assert_eq!(places(&[(AUTHORIZATION, &format!("Bearer {key}"))], header), None);
+        assert_eq!(places(&[(AUTHORIZATION, &basic)], header), None);
+        let own = format!("Basic {}", encode("ada:secret".to_owned()));
+        assert_eq!(places(&[(AUTHORIZATION, &own), (API_KEY, "their-own")], Accepted::ALL), None);
+        assert_eq!(places(&[(AUTHORIZATION, &own), (API_KEY, &key)], Accepted::ALL), Some(Place::ApiKeyHeader));
+    }
+
+    #[test]
+    fn two_credentials_of_ours_are_not_chosen_between() {
+        let key = api_key::new().expose().clone();
+        for fields in [[(API_KEY, key.as_str()), (API_KEY, "x")], [(API_KEY, &key), (AUTHORIZATION, "Bearer abc")]] {
+            assert_eq!(places(&fields, Accepted::ALL), None);
+        }
     }
 }

@@ -25,8 +25,21 @@ pub(super) type TokenHash = [u8; 32];
 pub(super) struct Known {
     pub caller: Arc<Caller>,
     pub version: Version,
-    /// The set of keys that verified it; `None` for ours, which the entry's key names.
-    pub issuer_keys: Option<u64>,
+    pub source: Source,
+    /// When the credential expires, or what was looked up about it must be looked up again.
+    pub good_until: Timestamp,
+}
+
+/// What kind of credential it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// An access token of ours; the entry's key names the keys that verified it.
+    Ours,
+    /// A token that this set of an issuer's keys verified, for a user of its own.
+    Issuer(u64),
+    /// The same, for an account here.
+    Account(u64),
+    ApiKey,
 }
 
 #[derive(Clone, Debug)]
@@ -73,7 +86,7 @@ impl TokenCache {
     }
 
     pub fn insert(&self, key: TokenHash, known: Known, now: Timestamp) {
-        let lifetime = known.caller.expires_at.since(now);
+        let lifetime = known.good_until.since(now);
         self.entries.insert(key, Entry { known: Arc::new(known), lifetime });
     }
 
@@ -89,8 +102,11 @@ impl TokenCache {
 impl Known {
     /// A leeway for late tokens is the verifier's to grant; here `exp` is the end.
     fn is_good(&self, now: Timestamp, issuers: &Live<Issuers>) -> bool {
-        let keys_are_in_force = |set: u64| issuers.guard().are_in_force(set);
-        now < self.caller.expires_at && self.version.is_current() && self.issuer_keys.is_none_or(keys_are_in_force)
+        let keys_are_in_force = match self.source {
+            Source::Ours | Source::ApiKey => true,
+            Source::Issuer(set) | Source::Account(set) => issuers.guard().are_in_force(set),
+        };
+        now < self.good_until && self.version.is_current() && keys_are_in_force
     }
 }
 

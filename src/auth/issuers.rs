@@ -7,7 +7,7 @@ use super::key_set::RemoteKeys;
 use crate::clock::Timestamp;
 use crate::live::Live;
 use crate::token::claims::TokenError;
-use crate::token::foreign::{ForeignClaims, IssuerKeys, IssuerRules, Unverified};
+use crate::token::foreign::{AccountName, ForeignClaims, IssuerKeys, IssuerRules, Unverified};
 
 /// An issuer whose tokens are taken on routes.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Issuers(Vec<TrustedIssuer>);
 pub(super) struct Verified {
     pub claims: ForeignClaims,
     pub key_set: u64,
+    /// How it names an account here.
+    pub accounts: Option<AccountName>,
 }
 
 impl TrustedIssuer {
@@ -49,7 +51,7 @@ impl TrustedIssuer {
         if let (Err(TokenError::UnknownKey), Some(remote)) = (&verdict, &self.remote) {
             remote.want();
         }
-        verdict.map(|claims| Verified { claims, key_set: keys.id() })
+        verdict.map(|claims| Verified { claims, key_set: keys.id(), accounts: self.rules.accounts })
     }
 }
 

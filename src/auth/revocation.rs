@@ -39,12 +39,20 @@ impl Version {
     }
 }
 
+/// What ended, and with it every stream that hangs on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Session(SessionId),
+    /// A user with all that stands for them, such as keys, which are no sessions.
+    User(UserId),
+}
+
 /// Everything revoked that a live token could still need; shared by all workers and the office.
 #[derive(Debug)]
 pub struct Revocations {
     table: Mutex<Table>,
-    /// Ended sessions, for those who hold a stream open on one.
-    ended: broadcast::Sender<SessionId>,
+    /// What ended, for those who hold a stream open on it.
+    ended: broadcast::Sender<Ended>,
 }
 
 #[derive(Debug, Default)]
@@ -91,23 +99,30 @@ impl Revocations {
         table.bump(user);
         drop(table);
         // Nobody listening is no failure: no stream is open.
-        let _ = self.ended.send(session);
+        let _ = self.ended.send(Ended::Session(session));
     }
 
     /// Holds `standing` against every token of `user` from now on; must be remembered until the last one signed before expires.
     pub fn change_user(&self, user: &UserId, standing: Standing, remember_until: Timestamp) {
+        let is_gone = standing == Standing::Gone;
         let mut table = self.lock();
         table.standings.insert(user.clone(), (standing, remember_until));
         table.bump(user);
+        drop(table);
+        if is_gone {
+            let _ = self.ended.send(Ended::User(user.clone()));
+        }
     }
 
-    /// Returns the feed of ended sessions from here on.
-    pub fn ended_sessions(&self) -> broadcast::Receiver<SessionId> {
+    /// Returns the feed of ended sessions and users from here on.
+    pub fn ended(&self) -> broadcast::Receiver<Ended> {
         self.ended.subscribe()
     }
 
-    pub fn is_ended(&self, session: SessionId) -> bool {
-        self.lock().sessions.contains_key(&session)
+    /// Returns whether the session or its user has ended.
+    pub fn is_ended(&self, session: SessionId, user: &UserId) -> bool {
+        let table = self.lock();
+        table.sessions.contains_key(&session) || matches!(table.standings.get(user), Some((Standing::Gone, _)))
     }
 
     /// Forgets what no live token can need, with `slack` for clocks that differ, and versions that nobody holds.
@@ -179,9 +194,9 @@ mod tests {
         let (user, session) = (UserId::random(), SessionId::random());
         revocations.end_session(session, &user, LATER);
         revocations.forget_expired(Timestamp::from_secs(899), Duration::ZERO);
-        assert!(revocations.is_ended(session));
+        assert!(revocations.is_ended(session, &user));
         revocations.forget_expired(Timestamp::from_secs(901), Duration::ZERO);
-        assert!(!revocations.is_ended(session));
+        assert!(!revocations.is_ended(session, &user));
     }
 
     #[test]

@@ -5,7 +5,10 @@
 #![allow(clippy::doc_markdown)]
 
 mod accounts;
+mod api_keys;
+mod moving;
 mod selftest;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,10 +20,13 @@ use clap_complete::Shell;
 
 pub use accounts::{
     AddUser, DeleteUser, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword, PasswordArgs,
-    PersonArgs, RevokeSessions, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
+    PersonArgs, RevokeSessions, RotateKey, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
 };
 
+pub use api_keys::{ApiKeyCommand, CreateApiKey, RevokeApiKey};
+pub use moving::{ExportUsers, Format, ImportUsers, Origin};
 pub use selftest::Selftest;
+pub use store::{Backup, Migrate, StoreCommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -72,9 +78,15 @@ pub enum Command {
     /// See and end sessions
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Keys that stand for a user, for scripts
+    #[command(subcommand, name = "api-key")]
+    ApiKey(ApiKeyCommand),
     /// See and rotate signing keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Save the store, or move it to another place
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Judge and issue tokens
     #[command(subcommand)]
     Token(TokenCommand),

@@ -18,6 +18,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Environment, Settings};
 use crate::identity::{Role, Scope};
 use crate::password::hash::Hasher;
+use crate::policy::granted_scopes;
 use crate::store::SharedStore;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::sink::{Lines, Sink};
@@ -44,11 +45,7 @@ impl Context {
 
     /// Returns the scopes that `roles` grant together, each once, in order.
     pub fn scopes_of(&self, roles: &[Role]) -> Vec<Scope> {
-        let granted = roles.iter().filter_map(|role| self.settings.auth.role_scopes.get(role)).flatten();
-        let mut scopes: Vec<Scope> = granted.cloned().collect();
-        scopes.sort();
-        scopes.dedup();
-        scopes
+        granted_scopes(&self.settings.auth.role_scopes, roles)
     }
 
     /// Returns what the gateway signs tokens with and holds them against.
@@ -73,10 +70,10 @@ pub fn with_store<T>(file: &ConfigFile, action: impl AsyncFnOnce(&Context) -> Re
 
 /// Runs `action` at the store that `settings` name, and closes it.
 pub fn with_settings<T>(settings: Settings, action: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
-    let store = app::open_store(&settings)?;
     let trail = Trail::open()?;
-    let context = Context { settings, admin: Admin::new(Arc::clone(&store), trail.audit()), store };
     let result = block_on(async {
+        let store = app::open_store(&settings.store)?;
+        let context = Context { settings, admin: Admin::new(Arc::clone(&store), trail.audit()), store };
         let result = action(&context).await;
         context.store.close().await;
         result

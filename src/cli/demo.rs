@@ -87,16 +87,15 @@ upstream = "app"
 
 /// Makes the admin, past the audit trail: nobody will ever look for it.
 fn add_admin(settings: &Settings, password: &Secret<String>) -> Result<()> {
-    let store = app::open_store(settings)?;
-    let admin = Admin::new(Arc::clone(&store), Audit::default());
     let profile =
         Profile { email: Some(ADMIN.to_owned()), roles: Some(vec!["admin".to_owned()]), ..Profile::default() };
     block_on(async {
+        let store = app::open_store(&settings.store)?;
+        let admin = Admin::new(Arc::clone(&store), Audit::default());
         let added = admin.add_user(&profile, Some(password), &passwords(settings), now()).await;
         store.close().await;
-        added
-    })??;
-    Ok(())
+        Ok(added.map(drop)?)
+    })?
 }
 
 /// Returns 80 random bits in letters and digits that nobody mistakes for another, such as `k7mq-x2fp-9wtz-hd4c`.

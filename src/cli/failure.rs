@@ -7,6 +7,7 @@ use crate::account::admin::AdminError;
 use crate::app::{KeysError, StartError};
 use crate::config::Problems;
 use crate::store::StoreError;
+use crate::store::sqlite::OpenError;
 
 /// What is said and what is returned. An empty message says nothing: everything has been said.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +48,12 @@ impl From<Problems> for Failure {
     }
 }
 
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::new(UNAVAILABLE, error)
+    }
+}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self::new(error.exit_code(), error)
@@ -64,16 +71,25 @@ impl From<AdminError> for Failure {
         let code = match &error {
             AdminError::Store(StoreError::Unavailable(_) | StoreError::Damaged(_)) => UNAVAILABLE,
             AdminError::Key(_) => CONFIG,
-            AdminError::Store(StoreError::EmailTaken | StoreError::UsernameTaken | StoreError::NotFound)
+            AdminError::Store(
+                StoreError::EmailTaken
+                | StoreError::UsernameTaken
+                | StoreError::ExternalIdTaken
+                | StoreError::TooManyKeys
+                | StoreError::NotFound,
+            )
             | AdminError::NoSuchUser(_)
             | AdminError::Ambiguous { .. }
             | AdminError::Nameless
             | AdminError::InvalidEmail(_)
             | AdminError::InvalidUsername(_)
+            | AdminError::InvalidExternalId(_)
             | AdminError::InvalidRole(_)
             | AdminError::InvalidText { .. }
             | AdminError::WeakPassword(_)
             | AdminError::NoSuchSession(_)
+            | AdminError::NoSuchApiKey(_)
+            | AdminError::ApiKey(_)
             | AdminError::Disabled(_)
             | AdminError::SharedSecret(_) => OTHER,
         };

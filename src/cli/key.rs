@@ -2,17 +2,20 @@
 
 use std::io::Write as _;
 
-use super::command::{ConfigFile, KeyCommand, Listing};
+use super::command::{KeyCommand, Listing, RotateKey};
 use super::context::{now, stdout, with_store, write_json};
 use super::failure::Result;
 use super::table::Table;
 use super::view;
-use crate::token::key::{Algorithm, KeyRecord};
+use crate::app::HEARD_EVERYWHERE;
+use crate::clock::Timestamp;
+use crate::token::key::KeyRecord;
+use crate::token::rotation;
 
 pub fn run(command: KeyCommand) -> Result<()> {
     match command {
         KeyCommand::List(arguments) => list(&arguments),
-        KeyCommand::Rotate(file) => rotate(&file),
+        KeyCommand::Rotate(arguments) => rotate(&arguments),
     }
 }
 
@@ -27,7 +30,11 @@ fn list(arguments: &Listing) -> Result<()> {
             }
             return Ok(out.flush()?);
         }
-        let mut table = Table::new(["KEY ID", "ALGORITHM", "STATE", "ENCRYPTED", "CREATED (UTC)", "RETIRED (UTC)"]);
+        let mut table =
+            Table::new(["KEY ID", "ALGORITHM", "STATE", "ENCRYPTED", "CREATED (UTC)", "SIGNS FROM", "SIGNS UNTIL"]);
+        let now = now();
+        // With a shared secret no key of the store signs.
+        let signing = if algorithm.is_symmetric() { None } else { rotation::signing(&keys, algorithm, now) };
         for key in &keys {
             let sealed = if key.sealed { "yes" } else { "no" };
             let retired = key.retired_at.map(view::moment).unwrap_or_default();
@@ -35,9 +42,10 @@ fn list(arguments: &Listing) -> Result<()> {
             table.push([
                 key.kid.clone(),
                 key.algorithm.name().to_owned(),
-                state(key, algorithm).to_owned(),
+                state(key, signing, now).to_owned(),
                 sealed.to_owned(),
                 created,
+                view::moment(key.signs_from),
                 retired,
             ]);
         }
@@ -49,15 +57,22 @@ fn list(arguments: &Listing) -> Result<()> {
     })
 }
 
-fn state(key: &KeyRecord, algorithm: Algorithm) -> &'static str {
-    if key.retired_at.is_none() && key.algorithm == algorithm { "signs" } else { "verifies" }
+fn state(key: &KeyRecord, signing: Option<&KeyRecord>, now: Timestamp) -> &'static str {
+    let will_sign = key.signs_from > now && key.retired_at.is_none();
+    match signing {
+        Some(signing) if signing.kid == key.kid => "signs",
+        Some(_) if will_sign => "published",
+        Some(_) | None => "verifies",
+    }
 }
 
-fn rotate(file: &ConfigFile) -> Result<()> {
-    with_store(file, async |context| {
+fn rotate(arguments: &RotateKey) -> Result<()> {
+    with_store(&arguments.file, async |context| {
         let auth = &context.settings.auth;
         let sealing = auth.secrets.key_encryption.as_ref();
-        let kid = context.admin.rotate_key(auth.algorithm, sealing, now()).await?;
-        Ok(writeln!(stdout(), "{kid} signs from now on ({})", auth.algorithm.name())?)
+        let ahead = arguments.ahead.unwrap_or(HEARD_EVERYWHERE);
+        let key = context.admin.rotate_key(auth.algorithm, sealing, ahead, now()).await?;
+        let from = if ahead.is_zero() { "now".to_owned() } else { format!("{} (UTC)", view::moment(key.signs_from)) };
+        Ok(writeln!(stdout(), "{} is published and signs from {from} on ({})", key.kid, auth.algorithm.name())?)
     })
 }

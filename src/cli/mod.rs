@@ -1,6 +1,7 @@
 //! The commands. Each file turns the arguments of one command into calls of `app` or `account::admin` and what comes back
 //! into text, JSON and an exit code; no rule is here. Results go to stdout, everything else to stderr.
 
+mod api_key;
 mod check;
 mod command;
 mod context;
@@ -12,9 +13,11 @@ mod generate;
 mod healthcheck;
 mod key;
 mod password;
+mod progress;
 mod selftest;
 mod serve;
 mod session;
+mod store;
 mod table;
 mod token;
 mod user;
@@ -58,7 +61,9 @@ fn run_command(command: Command) -> Result<()> {
         Command::Selftest(arguments) => selftest::run(&arguments),
         Command::User(command) => user::run(command),
         Command::Session(command) => session::run(command),
+        Command::ApiKey(command) => api_key::run(command),
         Command::Key(command) => key::run(command),
+        Command::Store(command) => store::run(command),
         Command::Token(command) => token::run(command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions(arguments) => generate::completions(&arguments),

@@ -1,6 +1,12 @@
 //! `vestibule user …`: accounts on the configured store.
 
+mod export;
+mod import;
+
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
+
+use serde_json::Value;
 
 use super::command::{AddUser, DeleteUser, Listing, NewPassword, PersonArgs, SetUser, ShowUser, UserCommand, Who};
 use super::context::{Context, now, stdout, with_store, write_json};
@@ -20,13 +26,17 @@ pub fn run(command: UserCommand) -> Result<()> {
         UserCommand::Enable(arguments) => enable(&arguments),
         UserCommand::Delete(arguments) => delete(&arguments),
         UserCommand::Passwd(arguments) => set_password(&arguments),
+        UserCommand::Import(arguments) => import::run(&arguments),
+        UserCommand::Export(arguments) => export::run(&arguments),
     }
 }
 
 fn add(arguments: AddUser) -> Result<()> {
     let AddUser { file, name, person, password, no_password, json } = arguments;
-    let profile = new_profile(name, person)?;
+    let fields = person.field.clone();
+    let mut profile = new_profile(name, person)?;
     with_store(&file, async |context| {
+        profile.fields = declared(&fields, context)?;
         let called = profile.email.as_deref().or(profile.username.as_deref()).unwrap_or_default().to_owned();
         let password = (!no_password).then(|| password::read_new(password, &printable(&called))).transpose()?;
         let user = context.admin.add_user(&profile, password.as_ref(), &context.passwords(), now()).await?;
@@ -57,8 +67,26 @@ fn profile(person: PersonArgs) -> Profile {
         last_name: person.last_name,
         full_name: person.full_name,
         phone: person.phone,
+        external_id: person.external_id,
+        fields: BTreeMap::new(),
         roles: (!person.role.is_empty()).then_some(person.role),
     }
+}
+
+/// Returns the values that `NAME=VALUE` give fields of `[auth.user_fields]`; an empty one clears.
+fn declared(fields: &[String], context: &Context) -> Result<BTreeMap<String, Option<Value>>> {
+    let known = &context.settings.auth.user_fields;
+    let read = |field: &String| {
+        let (name, typed) = field.split_once('=').unwrap_or((field, ""));
+        let declared = known.get(name).ok_or_else(|| {
+            let names = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let names = if names.is_empty() { "none".to_owned() } else { names };
+            Failure::usage(format!("--field {}: no such field; [auth.user_fields] declares: {names}", printable(name)))
+        })?;
+        let value = declared.read(typed).map_err(|misfit| Failure::usage(format!("--field {name}: {misfit}")))?;
+        Ok((name.to_owned(), value))
+    };
+    fields.iter().map(read).collect()
 }
 
 fn list(arguments: &Listing) -> Result<()> {
@@ -123,6 +151,8 @@ fn show(arguments: &ShowUser) -> Result<()> {
             ("last name", text(&user.last_name)),
             ("full name", text(&user.full_name)),
             ("phone", text(&user.phone)),
+            ("profile", view::profile(&user)),
+            ("external id", user.external_id.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default()),
             ("roles", view::roles(&user)),
             ("state", state(&user).to_owned()),
             ("sessions", sessions.to_string()),
@@ -136,14 +166,16 @@ fn show(arguments: &ShowUser) -> Result<()> {
 
 fn set(arguments: SetUser) -> Result<()> {
     let SetUser { file, who, person, no_roles } = arguments;
+    let fields = person.field.clone();
     let mut change = profile(person);
     if no_roles {
         change.roles = Some(Vec::new());
     }
-    if change == Profile::default() {
+    if change == Profile::default() && fields.is_empty() {
         return Err(Failure::usage("nothing to set; see `vestibule user set --help`"));
     }
     with_store(&file, async |context| {
+        change.fields = declared(&fields, context)?;
         let user = context.admin.find_user(&who).await?;
         let user = context.admin.set_user(&user, &change, now()).await?;
         let roles = if user.roles.is_empty() { "none".to_owned() } else { view::roles(&user) };

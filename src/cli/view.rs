@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::identity::Role;
-use crate::store::{Session, User};
+use crate::identity::{ExternalId, Role, Scope};
+use crate::store::{ApiKey, Session, User};
 use crate::token::key::KeyRecord;
 
 /// Returns the user as `GET /me` shows it, and what else an operator may know. Never the password's hash.
@@ -17,6 +17,8 @@ pub fn user(user: &User) -> Value {
         "last_name": user.last_name,
         "full_name": user.full_name,
         "phone": user.phone,
+        "profile": user.profile,
+        "external_id": user.external_id.as_ref().map(ExternalId::as_str),
         "is_active": user.is_active,
         "email_verified": user.email_verified,
         "roles": user.roles.iter().map(Role::as_str).collect::<Vec<_>>(),
@@ -39,6 +41,19 @@ pub fn session(session: &Session) -> Value {
     })
 }
 
+/// Returns what may be known of a user's key; never the key.
+pub fn api_key(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id.to_string(),
+        "user_id": key.user_id.as_str(),
+        "name": key.name,
+        "scopes": key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>(),
+        "created_at": key.created_at.to_rfc3339(),
+        "expires_at": key.expires_at.map(Timestamp::to_rfc3339),
+        "last_used_at": key.last_used_at.map(Timestamp::to_rfc3339),
+    })
+}
+
 /// Returns what may be known of a key; never its private half.
 pub fn key(key: &KeyRecord) -> Value {
     json!({
@@ -46,6 +61,7 @@ pub fn key(key: &KeyRecord) -> Value {
         "algorithm": key.algorithm.name(),
         "encrypted": key.sealed,
         "created_at": key.created_at.to_rfc3339(),
+        "signs_from": key.signs_from.to_rfc3339(),
         "retired_at": key.retired_at.map(Timestamp::to_rfc3339),
     })
 }
@@ -57,6 +73,11 @@ pub fn name(user: &User) -> &str {
 
 pub fn roles(user: &User) -> String {
     user.roles.iter().map(Role::as_str).collect::<Vec<_>>().join(",")
+}
+
+/// Returns the declared fields as one line.
+pub fn profile(user: &User) -> String {
+    user.profile.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns `2026-01-02 03:04:05` in UTC.

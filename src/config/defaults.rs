@@ -18,6 +18,9 @@ use crate::password::rules::Rules;
 use crate::route::pattern::PathPrefix;
 use crate::token::key::Algorithm;
 
+/// How long a new key is published before it signs. Key sets may be cached for five minutes, and by careless clients for longer.
+pub(super) const ROTATE_AHEAD: Duration = Duration::from_hours(1);
+
 /// The issuer of a gateway that was given neither an issuer nor a public URL.
 pub(super) const ISSUER: &str = "vestibule";
 
@@ -60,10 +63,12 @@ impl Default for Auth {
             registration: Registration::Open,
             required_fields: vec![UserField::Email],
             ignored_fields: Vec::new(),
+            user_fields: BTreeMap::new(),
             issuer: ISSUER.to_owned(),
             audience: Vec::new(),
             algorithm: Algorithm::EdDsa,
             secrets: Secrets::default(),
+            rotation: None,
             access_ttl: 15 * MINUTE,
             refresh_ttl: 7 * DAY,
             session_max: 30 * DAY,

@@ -23,6 +23,18 @@ impl Environment {
             .collect()
     }
 
+    /// Returns what is left without the variables that override keys.
+    pub(super) fn without_overrides(&self) -> Self {
+        let ours: Vec<&str> = self.overrides().collect();
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| !ours.contains(&name.as_str()))
+                .map(|(a, b)| (a.clone(), b.clone()))
+                .collect(),
+        )
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

@@ -67,6 +67,27 @@ pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Settin
     if problems.is_empty() { Ok(settings) } else { Err(Problems(problems)) }
 }
 
+/// Returns the store that `url` names, read as `store.url` of a file would be; `name` stands for the place in problems.
+pub fn store_at(name: &str, url: &str, environment: &Environment) -> Result<settings::Store, Problems> {
+    let environment = environment.without_overrides();
+    let text = format!("url = {}", toml::Value::from(url));
+    let document = Document::new(name, &text, &environment);
+    let store = match DeTable::parse(&text) {
+        Ok(table) => read::store(&Section::root(&document, table.get_ref())),
+        Err(error) => {
+            document.refuse(&At::File, "", syntax_fault(error.message()));
+            settings::Store::default()
+        }
+    };
+    let mut problems = document.into_problems();
+    for problem in &mut problems {
+        // It stands on a command line, not in a text.
+        (problem.line, problem.column, problem.excerpt) = (0, 0, None);
+        problem.path.clear();
+    }
+    if problems.is_empty() { Ok(store) } else { Err(Problems(problems)) }
+}
+
 fn read_document(document: &Document<'_>) -> Settings {
     let (table, errors) = DeTable::parse_recoverable(document.text);
     // After a slip of syntax the parser guesses, and what it says next is about its guesses. A repeated key spoils nothing.

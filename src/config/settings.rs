@@ -11,17 +11,18 @@ use http::{HeaderName, Method};
 use ipnet::IpNet;
 
 pub use super::text::{Origin, Scheme};
-use crate::identity::{Role, Scope};
+use crate::identity::profile::UserFields;
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
 use crate::password::rules::Rules;
-use crate::policy::Access;
+use crate::policy::{Access, RoleScopes};
 use crate::route::pattern::{HostPattern, PathPrefix};
 use crate::route::table;
 use crate::secret::{self, Secret};
 use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
 use crate::token::key_set_url::KeySetUrl;
+use crate::token::rotation::Schedule;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -100,11 +101,14 @@ pub struct Auth {
     pub registration: Registration,
     pub required_fields: Vec<UserField>,
     pub ignored_fields: Vec<String>,
+    pub user_fields: UserFields,
     /// `auth.issuer`, else `server.public_url`, else `vestibule`.
     pub issuer: String,
     pub audience: Vec<String>,
     pub algorithm: Algorithm,
     pub secrets: Secrets,
+    /// `None`: keys change only by command. Never with a symmetric algorithm.
+    pub rotation: Option<Schedule>,
     pub access_ttl: Duration,
     pub refresh_ttl: Duration,
     pub session_max: Duration,
@@ -117,7 +121,7 @@ pub struct Auth {
     pub access_token_name: String,
     /// Where endpoints answer as well, besides their place below `prefix`.
     pub paths: BTreeMap<Endpoint, PathPrefix>,
-    pub role_scopes: BTreeMap<Role, Vec<Scope>>,
+    pub role_scopes: RoleScopes,
     /// In the order of the file; no two have one name, and none has ours.
     pub trusted_issuers: Vec<TrustedIssuer>,
 }
@@ -181,6 +185,7 @@ pub enum Endpoint {
     Me,
     Sessions,
     PasswordChange,
+    Keys,
     Token,
     TokenVerify,
     Introspect,
@@ -203,6 +208,7 @@ impl Endpoint {
             Self::Me => "me",
             Self::Sessions => "sessions",
             Self::PasswordChange => "password_change",
+            Self::Keys => "keys",
             Self::Token => "token",
             Self::TokenVerify => "token_verify",
             Self::Introspect => "introspect",
@@ -309,6 +315,21 @@ pub struct Route {
     pub strip_prefix: bool,
     pub keep_encoded_slash: bool,
     pub rate_limit: Option<Rate>,
+    /// At least one.
+    pub credentials: Vec<CredentialPlace>,
+}
+
+/// Where a caller's credential may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialPlace {
+    Bearer,
+    ApiKeyHeader,
+    Basic,
+}
+
+impl CredentialPlace {
+    pub const ALL: [(&str, Self); 3] =
+        [("bearer", Self::Bearer), ("api-key-header", Self::ApiKeyHeader), ("basic", Self::Basic)];
 }
 
 impl Route {

@@ -7,35 +7,45 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::refuse::Refusal;
 use super::rules::Rules;
 use crate::auth::Authenticator;
-use crate::auth::bearer::{self, Presented};
+use crate::auth::bearer::{self, Accepted, Place, Presented};
 use crate::clock::Timestamp;
 use crate::identity::Caller;
-use crate::policy::Permit;
+
+/// Somebody who is asking, and where their credential stood.
+pub struct Identified {
+    pub caller: Arc<Caller>,
+    pub place: Place,
+}
 
 /// Returns whom the headers' credential stands for; `None` if there is none of ours.
-pub fn identify(
+pub async fn identify(
     headers: &HeaderMap,
     rules: &Rules,
+    accepted: Accepted,
     authenticator: &Authenticator,
     now: Timestamp,
-) -> Result<Option<Arc<Caller>>, Refusal> {
-    match bearer::read(headers, &rules.bearer) {
+) -> Result<Option<Identified>, Refusal> {
+    match bearer::read(headers, &rules.bearer, accepted) {
         Presented::Nothing | Presented::Foreign => Ok(None),
         Presented::Repeated => Err(Refusal::RepeatedCredential),
-        Presented::Token(token) => Ok(Some(authenticator.verify_any_bearer(token, now)?)),
+        Presented::Token(place, token) => {
+            let caller = authenticator.verify_any(&token, now).await?;
+            Ok(Some(Identified { caller, place }))
+        }
     }
 }
 
-/// Removes every credential of ours; an `Authorization` that is the app's own passes where the route did not use it.
-pub fn remove_ours(headers: &mut HeaderMap, permit: &Permit, rules: &Rules, authenticator: &Authenticator) {
+/// Removes every credential of ours; an `Authorization` that is the app's own passes where the route did not use it. `used` is
+/// where the route found its caller's.
+pub fn remove_ours(headers: &mut HeaderMap, used: Option<Place>, rules: &Rules, authenticator: &Authenticator) {
     if rules.pass_authorization {
         return;
     }
-    if permit.caller().is_some() {
-        // The route used it; a single field is all there was.
+    if used == Some(Place::Bearer) {
+        // A single field is all there was.
         headers.remove(&rules.bearer.header);
     }
-    for name in [&header::AUTHORIZATION, &rules.bearer.header] {
+    for name in [&header::AUTHORIZATION, &rules.bearer.header, &bearer::API_KEY] {
         remove_signed_by_us(headers, name, authenticator);
     }
 }
@@ -45,6 +55,7 @@ fn remove_signed_by_us(headers: &mut HeaderMap, name: &HeaderName, authenticator
         // Under whatever scheme it stands: the token is the last word.
         let text = std::str::from_utf8(field.as_bytes()).unwrap_or_default();
         text.split([' ', '\t', ',', '=', '"']).any(|word| authenticator.is_ours(word))
+            || bearer::basic_key(field).is_some_and(|key| authenticator.is_ours(&key))
     };
     if !headers.get_all(name).iter().any(is_ours) {
         return;

@@ -5,12 +5,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
 
 use super::refuse::Refusal;
-use super::rules::Rules;
+use super::rules::{Forwarding, Rules};
 use super::{Ingress, credentials};
 use crate::auth::Authenticator;
+use crate::auth::bearer::Accepted;
 use crate::http::target::Target;
 use crate::identity::IdentityValues;
 use crate::policy::{self, Access, Demands, Denied, Permit};
+use crate::route::table::Route;
 
 /// A whole URL, or a path for the host of the request: nginx.
 const ORIGINAL: [HeaderName; 2] =
@@ -28,7 +30,7 @@ struct Asked {
 }
 
 /// Returns 200 with every identity header (empty where unknown), or the refusal: 401 or 403.
-pub fn answer(
+pub async fn answer(
     rules: &Rules,
     authenticator: &Authenticator,
     ingress: &Ingress<'_>,
@@ -36,10 +38,12 @@ pub fn answer(
     headers: &HeaderMap,
 ) -> Result<Response<Bytes>, Refusal> {
     let asked = asked(rules, ingress, method, headers)?;
-    let route_access = match &asked {
+    let route = match &asked {
         None => None,
-        Some(asked) => Some(access_of(rules, asked)?),
+        Some(asked) => Some(route_of(rules, asked)?),
     };
+    let route_access = route.map(|route| &route.access);
+    let accepted = route.map_or(Accepted::ALL, |route| route.then.credentials);
     let strict = Access::Protected(Demands::default());
     // A stranger who names a public path must not be let through for it.
     let access = match route_access {
@@ -48,17 +52,20 @@ pub fn answer(
     };
     let caller = match access {
         Access::Public => None,
-        Access::Optional | Access::Protected(_) => credentials::identify(headers, rules, authenticator, ingress.now)?,
+        Access::Optional | Access::Protected(_) => {
+            let known = credentials::identify(headers, rules, accepted, authenticator, ingress.now).await?;
+            known.map(|known| known.caller)
+        }
     };
     let permit = policy::decide(access, caller)?;
     Ok(admitted(rules, &permit))
 }
 
-/// Returns what the route of the original request demands. What has no route gets through nowhere.
-fn access_of<'r>(rules: &'r Rules, asked: &Asked) -> Result<&'r Access, Refusal> {
+/// Returns the route of the original request. What has none gets through nowhere.
+fn route_of<'r>(rules: &'r Rules, asked: &Asked) -> Result<&'r Route<Forwarding>, Refusal> {
     let route = rules.routes.find(asked.target.host(), asked.target.path(), &asked.method);
     let route = route.filter(|route| route.keep_encoded_slash || !asked.target.has_encoded_slash());
-    route.map(|route| &route.access).ok_or(Refusal::Denied(Denied::MissingRole))
+    route.ok_or(Refusal::Denied(Denied::MissingRole))
 }
 
 fn asked(rules: &Rules, ingress: &Ingress<'_>, method: &Method, headers: &HeaderMap) -> Result<Option<Asked>, Refusal> {

@@ -9,7 +9,7 @@ pub mod limits;
 pub mod refuse;
 pub mod rules;
 pub mod streams;
-mod upgrade;
+pub mod upgrade;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,13 +28,16 @@ use crate::http::method;
 use crate::http::target::Target;
 use crate::identity::Caller;
 use crate::policy::{self, Access, Permit};
+use crate::route::table;
 use crate::telemetry::metrics::AccessKind;
 use crate::upstream::{self, BytesIn, Exchange, Pools, RequestBody, ResponseBody, Upstream};
 
 pub use refuse::Refusal;
 pub use rules::{Forwarding, Rules};
 
+use credentials::Identified;
 use streams::Streams;
+use upgrade::Asked;
 
 /// A request as the edge took it in: read once, before any rule.
 #[derive(Debug)]
@@ -75,6 +78,7 @@ impl Gateway {
         mut request: Request<Incoming>,
         trace: &mut Trace,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
+        upgrade::adopt(&mut request);
         if !method::is_served(request.method()) {
             return Err(Refusal::MethodNotServed);
         }
@@ -89,40 +93,43 @@ impl Gateway {
             return Err(Refusal::EncodedSlash);
         }
         rules.limits.admit(&route.then, ingress.client.network(), ingress.now)?;
-        let caller = self.identify(rules, &route.access, request.headers(), ingress.now)?;
+        let known = self.identify(rules, route, request.headers(), ingress.now).await?;
+        let (caller, used) = known.map(|known| (known.caller, known.place)).unzip();
         trace.caller.clone_from(&caller);
         let permit = policy::decide(&route.access, caller)?;
 
-        let upgrade = upgrade::take(&mut request)?;
+        let asked = upgrade::take(&mut request)?;
         *request.uri_mut() = upstream_uri(target, route);
         // The version is one hop's: ours to this upstream, whatever the client's to us (RFC 9110 section 2.5).
         *request.version_mut() = http::Version::HTTP_11;
         let headers = request.headers_mut();
         remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
         join_cookies(headers);
-        credentials::remove_ours(headers, &permit, rules, &self.authenticator);
+        credentials::remove_ours(headers, used, rules, &self.authenticator);
         identity_headers::replace(headers, &permit, rules);
         forwarded::rewrite(headers, &ingress, rules);
-        if upgrade.is_some() {
-            upgrade::announce(headers);
+        if let Some(asked) = &asked {
+            asked.ask_app(headers);
         }
         declare_body(&mut request);
         let request = request.map(|body| RequestBody::new(body, &rules.filter));
         trace.bytes_in = Some(request.body().bytes_in());
-        self.forward(&route.then.upstream, permit, request, upgrade, (ingress.client, trace)).await
+        self.forward(&route.then.upstream, permit, request, asked, (ingress.client, trace)).await
     }
 
     /// Returns who is asking, if the route wants to know and they say. A credential that is shown and bad is never ignored.
-    fn identify(
+    async fn identify(
         &self,
         rules: &Rules,
-        access: &Access,
+        route: &table::Route<Forwarding>,
         headers: &HeaderMap,
         now: Timestamp,
-    ) -> Result<Option<Arc<Caller>>, Refusal> {
-        match access {
+    ) -> Result<Option<Identified>, Refusal> {
+        match route.access {
             Access::Public => Ok(None),
-            Access::Optional | Access::Protected(_) => credentials::identify(headers, rules, &self.authenticator, now),
+            Access::Optional | Access::Protected(_) => {
+                credentials::identify(headers, rules, route.then.credentials, &self.authenticator, now).await
+            }
         }
     }
 
@@ -131,7 +138,7 @@ impl Gateway {
         upstream: &Arc<Upstream>,
         permit: Permit,
         request: Request<RequestBody>,
-        upgrade: Option<hyper::upgrade::OnUpgrade>,
+        asked: Option<Asked>,
         (client, trace): (ClientAddr, &mut Trace),
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         trace.upstream = Some(Arc::clone(upstream));
@@ -141,38 +148,39 @@ impl Gateway {
         let mut response = upstream::forward(exchange, &permit, request).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.switch(upstream, &permit, response, upgrade);
+            return self.switch(upstream, &permit, response, asked);
+        }
+        if response.status().is_success() && asked.as_ref().is_some_and(Asked::is_extended) {
+            return Err(Refusal::DeclinedUpgrade);
         }
         clean_response_headers(&mut response, is_head);
         if streams::is_long_lived(response.headers())
             && let Some(caller) = permit.caller()
         {
-            let cut = self.streams.watch(caller.principal.session);
+            let cut = self.streams.watch(&caller.principal);
             response.body_mut().cut_when(cut);
         }
         Ok(response.map(Body::Stream))
     }
 
-    /// Returns the 101 that joins both ends, if the client had asked for one.
+    /// Returns the answer that joins both ends, if the client had asked for that.
     fn switch(
         &self,
         upstream: &Upstream,
         permit: &Permit,
         mut response: Response<ResponseBody>,
-        upgrade: Option<hyper::upgrade::OnUpgrade>,
+        asked: Option<Asked>,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
-        let client = upgrade.filter(|_| upgrade::is_websocket(response.headers())).ok_or(Refusal::UnaskedUpgrade)?;
+        let (client, status) = asked.ok_or(Refusal::UnaskedUpgrade)?.settle(response.headers_mut())?;
         let server = hyper::upgrade::on(&mut response);
-        let cut = permit.caller().map(|caller| self.streams.watch(caller.principal.session));
+        let cut = permit.caller().map(|caller| self.streams.watch(&caller.principal));
         tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
             client,
             server,
             idle: upstream.patience.idle,
             cut,
         }));
-        let headers = response.headers_mut();
-        remove_hop_by_hop(headers, &|_| false);
-        upgrade::announce(headers);
+        *response.status_mut() = status;
         Ok(response.map(|_| Body::empty()))
     }
 }
@@ -186,7 +194,7 @@ fn unserved(rules: &Rules, target: &Target, method: &Method) -> Refusal {
 }
 
 /// Returns the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it says so.
-fn upstream_uri(target: &Target, route: &crate::route::table::Route<Forwarding>) -> Uri {
+fn upstream_uri(target: &Target, route: &table::Route<Forwarding>) -> Uri {
     let path_and_query = if route.strip_prefix {
         target.path_and_query_without(route.path.as_str())
     } else {

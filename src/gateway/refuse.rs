@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::upgrade::{self, WEBSOCKET_VERSION};
-use crate::auth::BadCredential;
+use super::upgrade;
+use crate::auth::{BadCredential, CredentialError, Unavailable};
 use crate::http::problem::Problem;
 use crate::http::target::TargetError;
+use crate::http::websocket;
 use crate::policy::Denied;
 use crate::upstream::{BodyError, UpstreamError};
 
@@ -28,12 +29,16 @@ pub enum Refusal {
     EncodedSlash,
     #[error("this method is not served")]
     MethodNotServed,
+    #[error("Expect is not `100-continue`")]
+    UnknownExpectation,
     #[error("WebSocket is spoken in version 13 only")]
     WebSocketVersion,
     #[error("more than one credential")]
     RepeatedCredential,
     #[error("{0}")]
-    BadCredential(#[from] BadCredential),
+    BadCredential(BadCredential),
+    #[error("{0}")]
+    Unavailable(Unavailable),
     #[error("this needs a credential, a role or a scope: {0:?}")]
     Denied(Denied),
     #[error("too many requests")]
@@ -42,6 +47,8 @@ pub enum Refusal {
     Upstream(#[from] UpstreamError),
     #[error("the upstream switched protocols although nobody had asked it to")]
     UnaskedUpgrade,
+    #[error("the upstream answered the request for a WebSocket as one for a document")]
+    DeclinedUpgrade,
     #[error("the body is longer than {0} bytes")]
     BodyTooLong(usize),
     #[error("the body did not arrive within {0:?}")]
@@ -52,6 +59,15 @@ pub enum Refusal {
     Overloaded,
     #[error("something failed inside")]
     Internal,
+}
+
+impl From<CredentialError> for Refusal {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Bad(why) => Self::BadCredential(why),
+            CredentialError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
 }
 
 impl From<Denied> for Refusal {
@@ -78,7 +94,7 @@ impl Refusal {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         if let Self::WebSocketVersion = self {
-            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(WEBSOCKET_VERSION));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(websocket::VERSION));
             upgrade::announce(headers);
         }
         if self.breaks_framing() {
@@ -97,6 +113,7 @@ impl Refusal {
             }
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotServed => said(StatusCode::NOT_IMPLEMENTED, "method_not_served"),
+            Self::UnknownExpectation => said(StatusCode::EXPECTATION_FAILED, "unknown_expectation"),
             Self::WebSocketVersion => said(StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadCredential(BadCredential::NotYet) => {
@@ -105,10 +122,11 @@ impl Refusal {
             Self::BadCredential(BadCredential::Token(_) | BadCredential::Revoked) => {
                 Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "the credential is not valid, or no longer")
             }
+            Self::Unavailable(_) => said(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Self::Denied(denied) => denied_problem(*denied),
             Self::RateLimited(_) => said(StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Upstream(error) => upstream_problem(error),
-            Self::UnaskedUpgrade => said(StatusCode::BAD_GATEWAY, "upstream_failed"),
+            Self::UnaskedUpgrade | Self::DeclinedUpgrade => said(StatusCode::BAD_GATEWAY, "upstream_failed"),
             Self::BodyTooLong(_) => said(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate(_) => said(StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::BodyBroken => said(StatusCode::BAD_REQUEST, "invalid_body"),
@@ -133,7 +151,9 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(wait) => Some(*wait),
-            Self::Overloaded | Self::BadCredential(BadCredential::NotYet) => Some(Duration::from_secs(1)),
+            Self::Overloaded | Self::Unavailable(_) | Self::BadCredential(BadCredential::NotYet) => {
+                Some(Duration::from_secs(1))
+            }
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
 use super::limits::{RequestLimits, RouteLimit};
-use crate::auth::bearer::BearerSettings;
+use crate::auth::bearer::{Accepted, BearerSettings};
 use crate::http::header::IdentityFilter;
 use crate::identity::IdentityValues;
 use crate::route::table::Table;
@@ -35,6 +35,8 @@ pub struct Forwarding {
     pub name: Arc<str>,
     pub upstream: Arc<Upstream>,
     pub limit: Option<Arc<RouteLimit>>,
+    /// Where its callers' credentials may stand.
+    pub credentials: Accepted,
 }
 
 /// The names under which an upstream is told who is asking; what has no name is not told.

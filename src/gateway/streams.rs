@@ -10,7 +10,8 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::oneshot;
 
 use crate::auth::Revocations;
-use crate::identity::SessionId;
+use crate::auth::revocation::Ended;
+use crate::identity::{Principal, SessionId, UserId};
 
 /// Fewer sessions than this are never swept.
 const SWEEP_AT: usize = 1024;
@@ -18,9 +19,14 @@ const SWEEP_AT: usize = 1024;
 /// Who waits for the end of which session. Dropping a sender is the signal.
 pub struct Streams {
     revocations: Arc<Revocations>,
-    waiting: RefCell<HashMap<SessionId, Vec<oneshot::Sender<()>>>>,
+    waiting: RefCell<HashMap<SessionId, Waiting>>,
     /// At how many sessions those whose streams are all gone are looked for: twice what the last look left.
     sweep_at: Cell<usize>,
+}
+
+struct Waiting {
+    user: UserId,
+    senders: Vec<oneshot::Sender<()>>,
 }
 
 /// Returns whether a response can outlive its session by much: event streams and gRPC.
@@ -33,25 +39,26 @@ pub fn is_long_lived(headers: &HeaderMap) -> bool {
 impl Streams {
     /// Must be called on a worker: it listens there for ended sessions.
     pub fn new(revocations: Arc<Revocations>) -> Rc<Self> {
-        let ended = revocations.ended_sessions();
+        let ended = revocations.ended();
         let streams = Rc::new(Self { revocations, waiting: RefCell::default(), sweep_at: Cell::new(SWEEP_AT) });
         tokio::task::spawn_local(listen(Rc::downgrade(&streams), ended));
         streams
     }
 
-    /// Returns what resolves when `session` ends; at once if it has.
-    pub fn watch(&self, session: SessionId) -> oneshot::Receiver<()> {
+    /// Returns what resolves when the caller's session ends, or their account; at once if it has.
+    pub fn watch(&self, caller: &Principal) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         if self.waiting.borrow().len() >= self.sweep_at.get() {
             self.sweep();
             self.sweep_at.set(SWEEP_AT.max(2 * self.waiting.borrow().len()));
         }
         let mut waiting = self.waiting.borrow_mut();
-        let of_session = waiting.entry(session).or_default();
-        of_session.retain(|sender| !sender.is_closed());
-        of_session.push(sender);
+        let (session, user) = (caller.session, &caller.user_id);
+        let of_session = waiting.entry(session).or_insert_with(|| Waiting { user: user.clone(), senders: Vec::new() });
+        of_session.senders.retain(|sender| !sender.is_closed());
+        of_session.senders.push(sender);
         // Looked at after listening, so that an end in between is not missed.
-        if self.revocations.is_ended(session) {
+        if self.revocations.is_ended(session, user) {
             waiting.remove(&session);
         }
         receiver
@@ -61,20 +68,25 @@ impl Streams {
         self.waiting.borrow_mut().remove(&session);
     }
 
+    fn end_all(&self, user: &UserId) {
+        self.waiting.borrow_mut().retain(|_, of_session| of_session.user != *user);
+    }
+
     fn sweep(&self) {
         self.waiting.borrow_mut().retain(|session, of_session| {
-            of_session.retain(|sender| !sender.is_closed());
-            !of_session.is_empty() && !self.revocations.is_ended(*session)
+            of_session.senders.retain(|sender| !sender.is_closed());
+            !of_session.senders.is_empty() && !self.revocations.is_ended(*session, &of_session.user)
         });
     }
 }
 
-async fn listen(streams: Weak<Streams>, mut ended: broadcast::Receiver<SessionId>) {
+async fn listen(streams: Weak<Streams>, mut ended: broadcast::Receiver<Ended>) {
     loop {
         let heard = ended.recv().await;
         let Some(streams) = streams.upgrade() else { return };
         match heard {
-            Ok(session) => streams.end(session),
+            Ok(Ended::Session(session)) => streams.end(session),
+            Ok(Ended::User(user)) => streams.end_all(&user),
             // More ended at once than the feed holds: look at all of ours.
             Err(RecvError::Lagged(_)) => streams.sweep(),
             Err(RecvError::Closed) => return,

@@ -1,36 +1,101 @@
-//! Upgrades: WebSocket over HTTP/1.1 (RFC 6455) and nothing else. Any other `Upgrade` is ignored, as RFC 9110 section 7.8 allows.
+//! Upgrades: WebSocket and nothing else, asked for over HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441); the app is always asked over
+//! HTTP/1.1. Any other `Upgrade` is ignored, as RFC 9110 section 7.8 allows; any other `:protocol` is refused.
 
-use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 
 use super::Refusal;
+use crate::http::header::remove_hop_by_hop;
+use crate::http::websocket::{self, accept_of, fresh_key};
 
-/// RFC 6455 section 4.1.
-pub(super) const WEBSOCKET_VERSION: &str = "13";
+/// A WebSocket that a client asks for.
+pub(super) struct Asked {
+    client: OnUpgrade,
+    /// Our own key towards the app, where the client has none: HTTP/2 needs no such proof.
+    key: Option<String>,
+}
 
-/// Returns the client's end of the connection-to-be, if the request asks for a WebSocket. There is one version of it: a draft's, or
-/// one to come, may frame otherwise (RFC 6455 section 4.4).
-pub(super) fn take(request: &mut Request<Incoming>) -> Result<Option<OnUpgrade>, Refusal> {
-    let asks = request.version() == Version::HTTP_11
-        && *request.method() == Method::GET
-        && request.headers().contains_key(header::UPGRADE)
-        && connection_lists_upgrade(request.headers())
-        && is_websocket(request.headers());
-    if asks && names_other_version(request.headers()) {
+/// Whether a request is the extended CONNECT for a WebSocket. Only on HTTP/2 is there a `:protocol`.
+pub fn is_extended_connect<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::CONNECT
+        && request.extensions().get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+/// Makes an extended CONNECT the GET that it would be over HTTP/1.1 (RFC 8441 section 5): that is what rules are written for.
+pub(super) fn adopt(request: &mut Request<Incoming>) {
+    if is_extended_connect(request) {
+        *request.method_mut() = Method::GET;
+    }
+}
+
+/// Returns the WebSocket that a request asks for, if it does. There is one version of it: a draft's, or one to come, may frame
+/// otherwise (RFC 6455 section 4.4).
+pub(super) fn take(request: &mut Request<Incoming>) -> Result<Option<Asked>, Refusal> {
+    let key = match request.version() {
+        Version::HTTP_11 if asks_over_http_1(request) => None,
+        Version::HTTP_2 if request.extensions().get::<Protocol>().is_some() => Some(fresh_key()),
+        _ => return Ok(None),
+    };
+    if names_other_version(request.headers()) {
         return Err(Refusal::WebSocketVersion);
     }
-    Ok(asks.then(|| hyper::upgrade::on(request)))
+    Ok(Some(Asked { client: hyper::upgrade::on(request), key }))
+}
+
+impl Asked {
+    /// Whether a success without a switch of protocols would be taken for one.
+    pub(super) fn is_extended(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Sets what asks the app: fields that hop-by-hop cleaning took away, and those that HTTP/2 doesn't have.
+    pub(super) fn ask_app(&self, headers: &mut HeaderMap) {
+        announce(headers);
+        if let Some(key) = &self.key {
+            headers.remove(header::SEC_WEBSOCKET_ACCEPT);
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(websocket::VERSION));
+            headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_str(key).expect("base64 is a field value"));
+        }
+    }
+
+    /// Returns the client's end, and the status by which it learns that the app has switched; `headers` are those of the app's 101,
+    /// and the client's afterwards.
+    pub(super) fn settle(self, headers: &mut HeaderMap) -> Result<(OnUpgrade, StatusCode), Refusal> {
+        if !is_websocket(headers) {
+            return Err(Refusal::UnaskedUpgrade);
+        }
+        let accepted = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+        if self.key.as_ref().is_some_and(|key| accepted != Some(accept_of(key).as_bytes())) {
+            return Err(Refusal::UnaskedUpgrade);
+        }
+        remove_hop_by_hop(headers, &|_| false);
+        if self.key.is_none() {
+            announce(headers);
+            return Ok((self.client, StatusCode::SWITCHING_PROTOCOLS));
+        }
+        headers.remove(header::SEC_WEBSOCKET_ACCEPT);
+        headers.remove(header::CONTENT_LENGTH);
+        Ok((self.client, StatusCode::OK))
+    }
+}
+
+fn asks_over_http_1<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::GET
+        && request.headers().contains_key(header::UPGRADE)
+        && connection_lists_upgrade(request.headers())
+        && is_websocket(request.headers())
 }
 
 /// Returns whether the one `Upgrade` field says `websocket`.
-pub(super) fn is_websocket(headers: &HeaderMap) -> bool {
+fn is_websocket(headers: &HeaderMap) -> bool {
     let mut fields = headers.get_all(header::UPGRADE).iter();
     let only = fields.next().is_some_and(|field| field.as_bytes().eq_ignore_ascii_case(b"websocket"));
     only && fields.next().is_none()
 }
 
-/// Sets the two fields that hop-by-hop cleaning took away.
+/// Sets the two fields that say which protocol is meant.
 pub(super) fn announce(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -38,7 +103,7 @@ pub(super) fn announce(headers: &mut HeaderMap) {
 
 /// Whether a version is named that is not ours. An app may find a request without any in order, or decline it.
 fn names_other_version(headers: &HeaderMap) -> bool {
-    headers.get_all(header::SEC_WEBSOCKET_VERSION).iter().any(|version| version != WEBSOCKET_VERSION)
+    headers.get_all(header::SEC_WEBSOCKET_VERSION).iter().any(|version| version != websocket::VERSION)
 }
 
 fn connection_lists_upgrade(headers: &HeaderMap) -> bool {

@@ -10,4 +10,5 @@ pub mod method;
 pub mod path;
 pub mod problem;
 pub mod target;
+pub mod websocket;
 pub mod wire;

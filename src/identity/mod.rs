@@ -2,6 +2,7 @@
 //! Leaf room: it decides nothing about access and knows no request.
 
 pub mod email;
+pub mod profile;
 pub mod text;
 pub mod username;
 
@@ -38,6 +39,21 @@ impl UserId {
 impl fmt::Display for UserId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
+    }
+}
+
+/// The id that another system knew a user by, of the same characters as a [`UserId`] and never taken for one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExternalId(Arc<str>);
+
+impl ExternalId {
+    /// Returns the id that `text` spells, or `None` if it can't be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        UserId::parse(text).map(|UserId(text)| Self(text))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,6 +1,7 @@
 //! argon2id (RFC 9106) in PHC string form, and whether a stored hash is due for an upgrade.
 //! Slow by design: callers run it on the hashers. A check costs the same whether there is a user, a usable hash, or neither;
-//! a hash of another cost, brought along from elsewhere, costs what it costs until it is upgraded.
+//! a hash of another cost or notation, brought along from elsewhere, costs what it costs until it is upgraded, and is refused
+//! beyond a bound.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,14 +9,16 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::Zeroizing;
 
+use super::foreign::{Foreign, Notation, Unusable};
 use crate::identity::text::nfc;
 use crate::secret::{Secret, equal, random_bytes};
 
 const OUTPUT_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
 /// What a stored hash may ask of us at most, unless the configuration asks for more: an imported one must not be able to
-/// take all memory or run for minutes.
-const MAX_STORED: Cost = Cost { memory_kib: 1 << 20, iterations: 64, parallelism: 64 };
+/// take all memory or run for minutes. The work, memory times passes, takes about 2 s; libsodium's costliest preset is this.
+const MAX_MEMORY_KIB: u32 = 1 << 20;
+const MAX_WORK_KIB: u64 = 4 << 20;
 
 /// argon2id's cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub enum Check {
 pub struct Hasher {
     cost: Cost,
     /// A hash of a password nobody knows, at the configured cost: checked in place of the hash that an unknown user lacks.
-    decoy: Stored,
+    decoy: Argon,
     /// Working memory of checks that are over, one per hasher that ever ran at once: allocating it anew costs as much as
     /// hashing in it. Not wiped, since that would cost a tenth of the hash: it tells no more than the stored hash does.
     spare: Mutex<Vec<Vec<Block>>>,
@@ -56,7 +59,7 @@ impl Hasher {
             parallelism,
         };
         // Random output stands for a password nobody knows: checking against it is a whole hash, and none can match.
-        let decoy = Stored {
+        let decoy = Argon {
             algorithm: Algorithm::Argon2id,
             version: Version::V0x13,
             params: params(cost),
@@ -69,8 +72,9 @@ impl Hasher {
     /// Returns the PHC string of `password` (taken after NFC) with a random salt.
     pub fn hash(&self, password: &Secret<String>) -> String {
         let salt = random_bytes::<SALT_BYTES>();
-        let fresh = Stored { salt: salt.to_vec(), ..self.decoy.clone() };
-        let output = self.compute(&fresh, password).expect("a cost raised to argon2's least is one it takes");
+        let fresh = Argon { salt: salt.to_vec(), ..self.decoy.clone() };
+        let password = Zeroizing::new(nfc(password.expose()));
+        let output = self.compute(&fresh, &password).expect("a cost raised to argon2's least is one it takes");
         PasswordHash {
             algorithm: fresh.algorithm.ident(),
             version: Some(fresh.version.into()),
@@ -81,29 +85,50 @@ impl Hasher {
         .to_string()
     }
 
-    /// Returns whether `password` has that hash; with `None`, or a hash that can't be read, it does the same work and
+    /// Returns whether `password` has that hash; with `None`, or a hash that can't be used, it does the same work and
     /// answers `Wrong`.
     pub fn check(&self, password: &Secret<String>, hash: Option<&str>) -> Check {
-        let stored = hash.and_then(|hash| self.read(hash));
-        let judged = stored.as_ref().unwrap_or(&self.decoy);
-        let is_right = self.compute(judged, password).is_some_and(|output| equal(&output, &judged.output));
+        let stored = hash.and_then(|hash| self.read(hash).ok());
+        let is_right = spellings(password).iter().any(|spelling| match &stored {
+            Some(Stored::Foreign(foreign)) => foreign.is_of(spelling.as_bytes()),
+            Some(Stored::Argon(argon)) => self.matches(argon, spelling),
+            None => self.matches(&self.decoy, spelling),
+        });
         match stored {
-            Some(stored) if is_right => Check::Right { upgrade: stored.costs() != self.decoy.costs() },
+            Some(Stored::Argon(argon)) if is_right => Check::Right { upgrade: argon.costs() != self.decoy.costs() },
+            Some(Stored::Foreign(_)) if is_right => Check::Right { upgrade: true },
             Some(_) | None => Check::Wrong,
         }
     }
 
-    fn read(&self, hash: &str) -> Option<Stored> {
-        let stored = Stored::parse(hash)?;
-        let params = &stored.params;
-        let affordable = params.m_cost() <= self.cost.memory_kib.max(MAX_STORED.memory_kib)
-            && params.t_cost() <= self.cost.iterations.max(MAX_STORED.iterations)
-            && params.p_cost() <= self.cost.parallelism.max(MAX_STORED.parallelism);
-        affordable.then_some(stored)
+    /// Returns in which notation `hash` is, if a password could be held against it here.
+    pub fn judge_stored(&self, hash: &str) -> Result<Notation, Unusable> {
+        self.read(hash).map(|stored| match stored {
+            Stored::Argon(_) => Notation::Argon2,
+            Stored::Foreign(foreign) => foreign.notation(),
+        })
     }
 
-    fn compute(&self, stored: &Stored, password: &Secret<String>) -> Option<Zeroizing<Vec<u8>>> {
-        let password = Zeroizing::new(nfc(password.expose()));
+    fn read(&self, hash: &str) -> Result<Stored, Unusable> {
+        // Django writes its own name for the algorithm before the string of the library.
+        let text = hash.strip_prefix("argon2").unwrap_or(hash);
+        if !text.starts_with("$argon2") {
+            return Foreign::read(hash).map(Stored::Foreign);
+        }
+        let argon = Argon::parse(text).ok_or(Unusable::Damaged(Notation::Argon2))?;
+        let work = |memory_kib: u32, iterations: u32| u64::from(memory_kib) * u64::from(iterations);
+        let params = &argon.params;
+        let is_affordable = params.m_cost() <= self.cost.memory_kib.max(MAX_MEMORY_KIB)
+            && work(params.m_cost(), params.t_cost())
+                <= work(self.cost.memory_kib, self.cost.iterations).max(MAX_WORK_KIB);
+        if is_affordable { Ok(Stored::Argon(argon)) } else { Err(Unusable::TooCostly(Notation::Argon2)) }
+    }
+
+    fn matches(&self, argon: &Argon, spelling: &str) -> bool {
+        self.compute(argon, spelling).is_some_and(|output| equal(&output, &argon.output))
+    }
+
+    fn compute(&self, stored: &Argon, password: &str) -> Option<Zeroizing<Vec<u8>>> {
         let argon2 = Argon2::new(stored.algorithm, stored.version, stored.params.clone());
         let mut output = Zeroizing::new(vec![0; stored.output.len()]);
         let mut memory = self.spare().pop().unwrap_or_default();
@@ -128,9 +153,23 @@ impl Hasher {
     }
 }
 
-/// A hash as it is stored, read from its PHC string.
+/// Returns what is hashed when somebody types `password`: its NFC, and what was typed where that differs, because others
+/// hashed without composing first.
+fn spellings(password: &Secret<String>) -> Vec<Zeroizing<String>> {
+    let composed = nfc(password.expose());
+    let typed = Some(password.expose()).filter(|typed| **typed != composed).cloned();
+    [Some(composed), typed].into_iter().flatten().map(Zeroizing::new).collect()
+}
+
+/// A hash as it is stored, ready to hold a password against.
+enum Stored {
+    Argon(Argon),
+    Foreign(Foreign),
+}
+
+/// An argon2 hash, read from its PHC string.
 #[derive(Clone, Debug)]
-struct Stored {
+struct Argon {
     algorithm: Algorithm,
     version: Version,
     params: Params,
@@ -138,7 +177,7 @@ struct Stored {
     output: Vec<u8>,
 }
 
-impl Stored {
+impl Argon {
     fn parse(text: &str) -> Option<Self> {
         let phc = PasswordHash::new(text).ok()?;
         // A string without a version is older than versions (argon2's reference implementation, `decode_string`).
@@ -164,125 +203,4 @@ fn params(cost: Cost) -> Params {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CHEAP: Cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
-
-    fn secret(text: &str) -> Secret<String> {
-        Secret::new(text.to_owned())
-    }
-
-    const STAYS: Check = Check::Right { upgrade: false };
-
-    #[test]
-    fn a_password_has_its_own_hash_and_no_other() {
-        let hasher = Hasher::new(CHEAP);
-        let hash = hasher.hash(&secret("correct horse"));
-        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
-        assert_eq!(hasher.check(&secret("correct horse"), Some(&hash)), STAYS);
-        for wrong in ["correct hors", "correct horse ", "Correct horse", "", "correct\0horse"] {
-            assert_eq!(hasher.check(&secret(wrong), Some(&hash)), Check::Wrong, "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn the_same_password_hashes_to_another_string_each_time() {
-        let hasher = Hasher::new(CHEAP);
-        assert_ne!(hasher.hash(&secret("correct horse")), hasher.hash(&secret("correct horse")));
-    }
-
-    #[test]
-    fn spellings_that_unicode_holds_equal_are_one_password_and_case_is_not_folded() {
-        let hasher = Hasher::new(CHEAP);
-        let hash = hasher.hash(&secret("cafe\u{301} noir"));
-        assert_eq!(hasher.check(&secret("café noir"), Some(&hash)), STAYS);
-        assert_eq!(hasher.check(&secret("cafe noir"), Some(&hash)), Check::Wrong);
-        assert_eq!(hasher.check(&secret("CAFÉ NOIR"), Some(&hash)), Check::Wrong);
-    }
-
-    #[test]
-    fn a_hash_of_the_reference_implementation_is_right() {
-        // From test.c of github.com/P-H-C/phc-winner-argon2: t=2, m=2^8, p=1, "password", "somesalt".
-        let hash = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
-        assert_eq!(Hasher::new(CHEAP).check(&secret("password"), Some(hash)), Check::Right { upgrade: true });
-        assert_eq!(Hasher::new(CHEAP).check(&secret("passwore"), Some(hash)), Check::Wrong);
-    }
-
-    #[test]
-    fn a_hash_of_another_cost_or_algorithm_is_right_and_due_for_an_upgrade() {
-        let password = secret("correct horse");
-        let others = [
-            Cost { memory_kib: 32, ..CHEAP },
-            Cost { memory_kib: 128, ..CHEAP },
-            Cost { iterations: 2, ..CHEAP },
-            Cost { parallelism: 2, ..CHEAP },
-        ];
-        for cost in others {
-            let hash = Hasher::new(cost).hash(&password);
-            assert_eq!(Hasher::new(CHEAP).check(&password, Some(&hash)), Check::Right { upgrade: true }, "{cost:?}");
-        }
-        let others = [
-            (Algorithm::Argon2i, Version::V0x13),
-            (Algorithm::Argon2d, Version::V0x13),
-            (Algorithm::Argon2id, Version::V0x10),
-        ];
-        for (algorithm, version) in others {
-            use argon2::PasswordHasher;
-            let hash = Argon2::new(algorithm, version, params(CHEAP))
-                .hash_password_with_salt(b"correct horse", &[7; SALT_BYTES])
-                .unwrap()
-                .to_string();
-            assert_eq!(Hasher::new(CHEAP).check(&password, Some(&hash)), Check::Right { upgrade: true }, "{hash}");
-        }
-    }
-
-    #[test]
-    fn no_hash_and_a_hash_that_cannot_be_read_are_wrong() {
-        let hasher = Hasher::new(CHEAP);
-        let good = hasher.hash(&secret("correct horse"));
-        let cut = &good[..good.len() - 20];
-        let huge = good.replace("m=64", "m=4294967295");
-        let endless = good.replace("t=1", "t=4294967295");
-        let unreadable =
-            ["", "$", "x", "correct horse", "$argon2id$", "$2b$12$abc", "$argon2id$v=19$m=1,t=1,p=1$AAAAAAAAAAA$AAAA"];
-        for hash in unreadable.into_iter().chain([cut, &huge, &endless]) {
-            assert_eq!(hasher.check(&secret("correct horse"), Some(hash)), Check::Wrong, "{hash}");
-        }
-        assert_eq!(hasher.check(&secret("correct horse"), None), Check::Wrong);
-    }
-
-    #[test]
-    fn an_impossible_cost_is_raised_to_the_least_possible_one() {
-        let hasher = Hasher::new(Cost { memory_kib: 0, iterations: 0, parallelism: 0 });
-        let hash = hasher.hash(&secret("correct horse"));
-        assert!(hash.contains("$m=8,t=1,p=1$"), "{hash}");
-        assert_eq!(hasher.check(&secret("correct horse"), Some(&hash)), STAYS);
-    }
-
-    #[test]
-    fn memory_is_used_again_and_never_kept_above_the_configured_size() {
-        let hasher = Hasher::new(CHEAP);
-        let costlier = Hasher::new(Cost { memory_kib: 256, ..CHEAP }).hash(&secret("correct horse"));
-        for hash in [None, Some(costlier.as_str())] {
-            hasher.check(&secret("correct horse"), hash);
-        }
-        let sizes: Vec<usize> = hasher.spare().iter().map(Vec::capacity).collect();
-        assert_eq!(sizes, [64]);
-    }
-
-    #[test]
-    fn hashers_that_run_at_once_do_not_share_memory() {
-        let hasher = Hasher::new(CHEAP);
-        let hash = hasher.hash(&secret("correct horse"));
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..20 {
-                        assert_eq!(hasher.check(&secret("correct horse"), Some(&hash)), STAYS);
-                    }
-                });
-            }
-        });
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Decides whether a caller may pass a route, and nothing else. Pure: no clock, no store, no HTTP.
 //! [`decide`] is the only maker of a [`Permit`], and an upstream can't be reached without one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::identity::{Caller, Role, Scope};
@@ -21,6 +22,17 @@ pub enum Access {
 pub struct Demands {
     pub roles: Vec<Role>,
     pub scopes: Vec<Scope>,
+}
+
+/// What each role grants.
+pub type RoleScopes = BTreeMap<Role, Vec<Scope>>;
+
+/// Returns the scopes that `roles` grant together, each once, in order.
+pub fn granted_scopes(granted: &RoleScopes, roles: &[Role]) -> Vec<Scope> {
+    let mut scopes: Vec<Scope> = roles.iter().filter_map(|role| granted.get(role)).flatten().cloned().collect();
+    scopes.sort();
+    scopes.dedup();
+    scopes
 }
 
 /// Leave to reach the upstream of the route it was made for.

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::visit::{Observed, RequestIds, Visit};
-use super::{ConnectionInfo, Handler, Unreadable};
+use super::{ConnectionInfo, Handler, Unreadable, http2};
 use crate::api::Api;
 use crate::clock::Clock;
+use crate::gateway::upgrade::is_extended_connect;
 use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
 use crate::http::body::Body;
 use crate::http::client::ClientAddr;
@@ -96,8 +97,12 @@ impl Dispatch {
         request: Request<Incoming>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
-        if *request.method() == Method::CONNECT {
+        let is_tunnel = *request.method() == Method::CONNECT;
+        if is_tunnel && !is_extended_connect(&request) {
             return Err(Refusal::MethodNotServed);
+        }
+        if request.version() == Version::HTTP_2 && http2::expects_the_unknown(&request) {
+            return Err(Refusal::UnknownExpectation);
         }
         if Target::is_the_server(&request)? {
             visit.trace.access = Some(AccessKind::Own);
@@ -113,10 +118,11 @@ impl Dispatch {
             request_id: &visit.request_id,
             now: visit.now,
         };
-        if edge.rules.after_forward_auth(target.path()).is_some() {
+        if edge.rules.after_forward_auth(target.path()).is_some() && !is_tunnel {
             visit.trace.access = Some(AccessKind::Own);
             let (authenticator, headers) = (&self.gateway.authenticator, request.headers());
-            let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, request.method(), headers)?;
+            let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, request.method(), headers);
+            let answer = Box::pin(answer).await?;
             return Ok(answer.map(Body::from));
         }
         if edge.api.owns(target.path()) {

@@ -1,7 +1,7 @@
 //! What HTTP/2 asks of a request and its library leaves to us (RFC 9113 section 8). Who breaks it is answered and its stream
 //! reset. It says nothing about what a request may do. Called by `service` for each HTTP/2 request, before the handler.
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST};
 use http::{HeaderValue, Method, Request, Uri};
 
 use crate::http::target::{Target, TargetError};
@@ -30,6 +30,13 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Violation> {
         return Err(Violation::InvalidHost);
     }
     Ok(())
+}
+
+/// Whether a request expects what nobody here can meet (RFC 9110 section 10.1.1). It is well-formed all the same: its stream goes on.
+pub fn expects_the_unknown<B>(request: &Request<B>) -> bool {
+    let mut fields = request.headers().get_all(EXPECT).iter();
+    let is_known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    fields.next().is_some_and(|first| !is_known(first) || fields.next().is_some())
 }
 
 /// Section 8.2.1: white space around a value is not part of the value, and some parsers would take it off.
@@ -80,12 +87,29 @@ mod tests {
                 request("POST", there, &[("content-length", "3"), ("content-length", "3")]),
                 Err(Violation::InvalidContentLength),
             ),
+            (
+                request("POST", there, &[("content-type", "a/b"), ("content-type", "a/b")]),
+                Err(Violation::RepeatedContentType),
+            ),
             (request("OPTIONS", "*", &[]), Ok(())),
             (request("GET", "*", &[]), Err(Violation::MalformedTarget)),
             (request("CONNECT", "a.test:443", &[]), Ok(())),
             (request("CONNECT", "/x", &[]), Err(Violation::InvalidHost)),
         ] {
             assert_eq!(check(&request), verdict, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn one_expectation_is_known() {
+        for (fields, expected) in [
+            (&[][..], false),
+            (&[("expect", "100-Continue")], false),
+            (&[("expect", "200-ok")], true),
+            (&[("expect", "")], true),
+            (&[("expect", "100-continue"), ("expect", "100-continue")], true),
+        ] {
+            assert_eq!(expects_the_unknown(&request("POST", "https://a.test/", fields)), expected, "{fields:?}");
         }
     }
 

@@ -1,10 +1,12 @@
-//! Where accounts live: in one file, or in a MongoDB that several gateways share. One trait of whole intents, each atomic, so that no caller gets and then puts.
-//! Holds no rule: what a refresh token means is `token::refresh`'s word, looked up inside the transaction.
+//! Where accounts live: in one file, or in a MongoDB that several gateways share. One trait of whole intents, each atomic, so
+//! that no caller gets and then puts. Holds no rule: what a refresh token means is `token::refresh`'s word, looked up inside the transaction.
 //! Every method that changes something has it on disk before it answers.
 
+pub mod migrate;
 pub mod mongo;
 pub mod records;
 pub mod sqlite;
+mod stored;
 
 #[cfg(test)]
 mod contract;
@@ -15,8 +17,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use records::{
-    Change, ChangeKind, NewSession, NewUser, PasswordChange, RefreshRequest, Rotation, Session, User, UserChange,
-    UserKey,
+    ApiKey, Batch, Change, ChangeKind, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, ProfileFields,
+    RefreshRequest, Rotation, Session, User, UserChange, UserKey,
 };
 
 use crate::clock::Timestamp;
@@ -30,6 +32,10 @@ pub enum StoreError {
     EmailTaken,
     #[error("another account has this user name")]
     UsernameTaken,
+    #[error("another account came with this id from the other system")]
+    ExternalIdTaken,
+    #[error("the user has as many keys as one may have")]
+    TooManyKeys,
     /// No such user, session or key; or it is no longer what the caller saw (disabled, password changed meanwhile).
     #[error("not found")]
     NotFound,
@@ -86,11 +92,30 @@ pub trait Store: Send + Sync + 'static {
     /// Ends a user's sessions but `keep`; returns those it ended.
     async fn end_sessions(&self, user: &UserId, keep: Option<SessionId>, now: Timestamp) -> Result<Vec<SessionId>>;
 
+    /// Inserts a key of a user who is active, else `NotFound`.
+    async fn insert_api_key(&self, new: NewApiKey) -> Result<()>;
+
+    /// Returns the key with that digest and its user; expired or disabled ones too.
+    async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, User)>>;
+
+    /// Returns a user's keys, newest first; with `None`, everybody's.
+    async fn list_api_keys(&self, user: Option<&UserId>) -> Result<Vec<ApiKey>>;
+
+    /// Deletes a key of the user, and tells of it as of a session that ended; `false` if there was none.
+    async fn delete_api_key(&self, user: &UserId, id: SessionId, end: KeyEnd) -> Result<bool>;
+
+    /// Notes when keys were last used; a later time already there stays, and keys that are gone are passed over.
+    async fn touch_api_keys(&self, used: Vec<(SessionId, Timestamp)>) -> Result<()>;
+
     /// Inserts `key` if the store has no unretired key of its algorithm; returns all keys, newest first. Racers end with one key set.
     async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>>;
 
-    /// Makes `key` the signing key and retires those of its algorithm that were.
-    async fn rotate_key(&self, key: KeyRecord, now: Timestamp) -> Result<()>;
+    /// Inserts `key` and lets those of its algorithm that would sign then retire at `key.signs_from`. With `replaces`, nothing
+    /// happens unless that is the newest key of the algorithm that nothing retires; racers make one key. Returns whether it did.
+    async fn rotate_key(&self, key: KeyRecord, replaces: Option<&str>) -> Result<bool>;
+
+    /// Puts the encrypted form of keys in the place of the plain one; what is no longer plain stays as it is.
+    async fn seal_keys(&self, sealed: Vec<KeyRecord>) -> Result<()>;
 
     /// Returns all keys, newest first.
     async fn list_keys(&self) -> Result<Vec<KeyRecord>>;
@@ -109,6 +134,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes expired sessions, and changes and retired keys that no live token can need any more (older than `keep_after`).
     async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()>;
+
+    /// Returns up to `limit` sessions in the order of their ids, expired ones too, beginning after `after`.
+    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>>;
+
+    /// Returns up to `limit` keys of users with their digests in the order of their ids, beginning after `after`.
+    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>>;
+
+    /// Returns how much there is of everything.
+    async fn count(&self) -> Result<Counts>;
+
+    /// Takes over what another store holds, all of it or nothing, in place of what is here under the same ids: doing it again
+    /// changes nothing. Leaves no line in the feed but those it is given; for a store that nobody serves from.
+    async fn import(&self, batch: Batch) -> Result<()>;
 
     /// Succeeds if the store could serve a write now.
     async fn ping(&self) -> Result<()>;

@@ -1,10 +1,18 @@
 //! What the store keeps and what it is asked to do, free of any backend.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
-use crate::identity::{Role, SessionId, UserId};
+use crate::identity::{ExternalId, Role, Scope, SessionId, UserId};
+use crate::token::key::KeyRecord;
 use crate::token::refresh::{RefreshPolicy, RefreshState};
+
+/// What else is kept of a user: fields that the configuration declares, by name.
+pub type ProfileFields = serde_json::Map<String, Value>;
 
 /// An account.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +24,9 @@ pub struct User {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    pub profile: ProfileFields,
+    /// What the system that they came from called them.
+    pub external_id: Option<ExternalId>,
     pub roles: Vec<Role>,
     pub is_active: bool,
     pub email_verified: bool,
@@ -36,8 +47,12 @@ pub struct NewUser {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    pub profile: ProfileFields,
+    pub external_id: Option<ExternalId>,
     pub roles: Vec<Role>,
     pub is_active: bool,
+    /// Whether the address is known to be theirs, as another system may have found out.
+    pub email_verified: bool,
     pub password_hash: Option<String>,
     pub now: Timestamp,
 }
@@ -48,6 +63,7 @@ pub enum UserKey {
     Id(UserId),
     Email(Email),
     Username(Username),
+    ExternalId(ExternalId),
 }
 
 /// What to change of a user: `None` leaves a field, `Some(None)` clears it.
@@ -60,6 +76,9 @@ pub struct UserChange {
     pub last_name: Option<Option<String>>,
     pub full_name: Option<Option<String>>,
     pub phone: Option<Option<String>>,
+    /// Field by field: what is not named stays, `None` removes. Names have no `.` and no `$`.
+    pub profile: BTreeMap<String, Option<Value>>,
+    pub external_id: Option<Option<ExternalId>>,
     pub roles: Option<Vec<Role>>,
     pub is_active: Option<bool>,
 }
@@ -90,6 +109,8 @@ pub struct Session {
     pub refresh: RefreshState,
     /// The `exp` of its newest access token: until then its end must be remembered.
     pub access_expires_at: Timestamp,
+    /// What its tokens are limited to, of what the user's roles grant; `None`: nothing.
+    pub scopes: Option<Vec<Scope>>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,8 +121,38 @@ pub struct NewSession {
     pub origin: Origin,
     pub refresh: RefreshState,
     pub access_expires_at: Timestamp,
+    pub scopes: Option<Vec<Scope>>,
     /// The user's `password_changed_at` as it was when the password was checked; `None` skips that comparison.
     pub password_changed_at: Option<Timestamp>,
+}
+
+/// A key that stands for its user beside the password. Its id takes the place of a session's wherever what hangs on it must end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    pub created_at: Timestamp,
+    /// `None`: never.
+    pub expires_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A key to be kept, by the digest that it is found by.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    pub key: ApiKey,
+    pub hash: [u8; 32],
+    /// How many keys its user may have, this one included.
+    pub most: usize,
+}
+
+/// When a key is deleted, and how long a gateway must remember it.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyEnd {
+    pub now: Timestamp,
+    pub remember_until: Timestamp,
 }
 
 /// A refresh token was presented; its signature and times are already known to be good.
@@ -127,6 +178,30 @@ pub enum Rotation {
     Reused,
     /// No such session, an expired one, or its user is disabled or gone.
     Ended,
+}
+
+/// How much a store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub users: u64,
+    pub sessions: u64,
+    pub api_keys: u64,
+    pub keys: u64,
+    pub changes: u64,
+}
+
+/// Some of what a store holds, on its way to another one: as it is, with hashes and sealed keys.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    pub users: Vec<User>,
+    /// Of users who are in the store already, or in this batch.
+    pub sessions: Vec<Session>,
+    /// With their digests; likewise.
+    pub api_keys: Vec<(ApiKey, [u8; 32])>,
+    /// Oldest first: of two of one moment the later one counts as the newer.
+    pub keys: Vec<KeyRecord>,
+    /// With the numbers they had; none that is given later is lower.
+    pub changes: Vec<Change>,
 }
 
 /// One line of the feed by which gateways learn what others did.

@@ -25,6 +25,8 @@ pub enum Event {
     SessionEnded,
     PasswordChanged,
     KeyRotated,
+    ApiKeyCreated,
+    ApiKeyRevoked,
 }
 
 impl Event {
@@ -44,6 +46,8 @@ impl Event {
             Self::SessionEnded => "session.ended",
             Self::PasswordChanged => "password.changed",
             Self::KeyRotated => "key.rotated",
+            Self::ApiKeyCreated => "api_key.created",
+            Self::ApiKeyRevoked => "api_key.revoked",
         }
     }
 
@@ -62,7 +66,9 @@ impl Event {
             | Self::SessionReuseDetected
             | Self::SessionEnded
             | Self::PasswordChanged
-            | Self::KeyRotated => None,
+            | Self::KeyRotated
+            | Self::ApiKeyCreated
+            | Self::ApiKeyRevoked => None,
         }
     }
 }

@@ -30,6 +30,7 @@ pub struct Expected {
 #[derive(Clone, Debug)]
 pub struct AccessClaims {
     principal: Principal,
+    is_narrowed: bool,
     jti: String,
     issued_at: Timestamp,
     expires_at: Timestamp,
@@ -42,6 +43,12 @@ impl AccessClaims {
 
     pub fn into_principal(self) -> Principal {
         self.principal
+    }
+
+    /// Returns whether its scopes are fewer than those its user's roles grant because the sign-in asked for fewer: then a role
+    /// that is given later adds none.
+    pub fn is_narrowed(&self) -> bool {
+        self.is_narrowed
     }
 
     pub fn jti(&self) -> &str {
@@ -123,6 +130,8 @@ struct AccessPayload<'a> {
     kind: &'static str,
     roles: Vec<&'a str>,
     scope: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    narrowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,8 +158,23 @@ struct RefreshPayload<'a> {
     kind: &'static str,
 }
 
+/// What an access token is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct NewAccess<'a> {
+    pub principal: &'a Principal,
+    /// Whether the principal's scopes were cut to what the sign-in asked for.
+    pub is_narrowed: bool,
+    pub ttl: Duration,
+}
+
 /// Returns the signed access token (`typ: at+jwt`) for `principal`, with a random `jti`.
 pub fn sign_access(keys: &KeySet, expected: &Expected, principal: &Principal, now: Timestamp, ttl: Duration) -> String {
+    sign_new_access(keys, expected, &NewAccess { principal, is_narrowed: false, ttl }, now)
+}
+
+/// Returns the same of a token that may be narrowed.
+pub fn sign_new_access(keys: &KeySet, expected: &Expected, new: &NewAccess<'_>, now: Timestamp) -> String {
+    let principal = new.principal;
     let scopes: Vec<&str> = principal.scopes.iter().map(Scope::as_str).collect();
     let payload = AccessPayload {
         iss: &expected.issuer,
@@ -160,13 +184,14 @@ pub fn sign_access(keys: &KeySet, expected: &Expected, principal: &Principal, no
             [one] => Some(Audience::One(one)),
             several => Some(Audience::Several(several)),
         },
-        exp: now.plus(ttl).as_secs(),
+        exp: now.plus(new.ttl).as_secs(),
         iat: now.as_secs(),
         jti: URL_SAFE_NO_PAD.encode(random_bytes::<16>()),
         sid: principal.session.to_string(),
         kind: kind(TokenType::Access),
         roles: principal.roles.iter().map(Role::as_str).collect(),
         scope: scopes.join(" "),
+        narrowed: new.is_narrowed,
         email: principal.email.as_deref(),
         username: principal.username.as_deref(),
     };
@@ -215,6 +240,7 @@ pub fn verify_access(
             roles: payload.roles()?,
             scopes: payload.scopes()?,
         },
+        is_narrowed: payload.flag("narrowed")?,
         jti: common.jti,
         issued_at: common.times.issued_at,
         expires_at: common.times.expires_at,

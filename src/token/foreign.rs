@@ -20,11 +20,24 @@ use crate::secret::sha256;
 /// What tokens of one issuer are held against, and where their claims are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerRules {
+    /// Empty: its tokens name none.
     pub issuer: String,
     /// Empty: any.
     pub audience: Vec<String>,
     pub leeway: Duration,
     pub claims: ClaimPaths,
+    /// How the `user_id` of its tokens names an account here; `None`: its users are its own.
+    pub accounts: Option<AccountName>,
+}
+
+/// What an id in a token is the id of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountName {
+    /// What the system called the user that they came from.
+    ExternalId,
+    Id,
+    Email,
+    Username,
 }
 
 /// Where in a payload the parts of a [`Principal`] are; `None` is not taken.
@@ -109,15 +122,19 @@ impl<'t> Unverified<'t> {
     }
 
     /// Returns whom the token claims to be from: good for choosing what to verify it with, and for nothing else.
+    /// An empty text stands for none.
     pub fn issuer(&self) -> Option<&str> {
-        self.payload.text("iss").ok().flatten()
+        match self.payload.text("iss").ok()? {
+            Some("") => None,
+            named => Some(named.unwrap_or_default()),
+        }
     }
 
     /// Returns what the token says, if one of `keys` signed it and it keeps to `rules`.
     pub fn verify(&self, rules: &IssuerRules, keys: &IssuerKeys, now: Timestamp) -> Result<ForeignClaims, TokenError> {
         self.check_signature(keys)?;
         let payload = &self.payload;
-        if payload.text("iss")? != Some(rules.issuer.as_str()) {
+        if payload.text("iss")? != (!rules.issuer.is_empty()).then_some(rules.issuer.as_str()) {
             return Err(TokenError::WrongIssuer);
         }
         let audiences = payload.audiences()?;
@@ -127,6 +144,9 @@ impl<'t> Unverified<'t> {
         let times = Times::of_foreign(payload)?;
         for registered in ["sub", "jti"] {
             payload.text(registered)?;
+        }
+        if self.says_refresh()? {
+            return Err(TokenError::WrongType);
         }
         let principal = self.principal(&rules.claims, &rules.issuer)?;
         times.check(rules.leeway, now)?;
@@ -151,6 +171,17 @@ impl<'t> Unverified<'t> {
             return Err(TokenError::BadSignature);
         }
         Ok(())
+    }
+
+    /// Returns whether one of the claims by which issuers tell their tokens apart says that this one is for refreshing.
+    fn says_refresh(&self) -> Result<bool, TokenError> {
+        for name in ["type", "typ", "token_type", "token_use"] {
+            let kind = self.payload.text(name)?.unwrap_or_default();
+            if kind.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("refresh")) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn principal(&self, claims: &ClaimPaths, issuer: &str) -> Result<Principal, TokenError> {

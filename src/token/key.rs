@@ -29,7 +29,9 @@ pub struct KeyRecord {
     pub private: Secret<Vec<u8>>,
     pub sealed: bool,
     pub created_at: Timestamp,
-    /// When it stopped signing; it verifies until the last token it signed has expired.
+    /// From when on it signs. Until then it is only published, so that whoever verifies knows it before it meets its tokens.
+    pub signs_from: Timestamp,
+    /// When it stops signing, which may lie ahead; it verifies until the last token it signed has expired.
     pub retired_at: Option<Timestamp>,
 }
 
@@ -79,7 +81,15 @@ impl Key {
             None => pkcs8.to_vec(),
         };
         let private = Secret::new(private);
-        Ok(KeyRecord { kid, algorithm, private, sealed: sealing.is_some(), created_at: now, retired_at: None })
+        let sealed = sealing.is_some();
+        Ok(KeyRecord { kid, algorithm, private, sealed, created_at: now, signs_from: now, retired_at: None })
+    }
+
+    /// Returns the record with its private half sealed; `None` if it is already.
+    pub fn seal(record: &KeyRecord, sealing: &Secret<Vec<u8>>) -> Option<KeyRecord> {
+        let label = seal::Label { algorithm: record.algorithm, kid: &record.kid };
+        let seal = || Secret::new(seal::seal(sealing, label, record.private.expose()));
+        (!record.sealed).then(|| KeyRecord { private: seal(), sealed: true, ..record.clone() })
     }
 
     pub fn open(record: &KeyRecord, sealing: Option<&Secret<Vec<u8>>>) -> Result<Self, KeyError> {
@@ -167,6 +177,17 @@ mod tests {
         assert_eq!(Key::open(&record, Some(&secret(17))).unwrap_err(), KeyError::Sealed);
         let renamed = KeyRecord { kid: "another".into(), ..record };
         assert_eq!(Key::open(&renamed, Some(&secret(16))).unwrap_err(), KeyError::Sealed);
+    }
+
+    #[test]
+    fn a_key_that_is_sealed_later_opens_with_the_secret_only_and_is_sealed_once() {
+        let plain = Key::generate(Algorithm::EdDsa, None, NOW).unwrap();
+        let sealed = Key::seal(&plain, &secret(16)).unwrap();
+        assert_eq!((sealed.sealed, &sealed.kid, sealed.signs_from), (true, &plain.kid, plain.signs_from));
+        let signature = Key::open(&plain, None).unwrap().sign(b"message");
+        assert!(Key::open(&sealed, Some(&secret(16))).unwrap().verifies(b"message", &signature));
+        assert_eq!(Key::open(&sealed, None).unwrap_err(), KeyError::Sealed);
+        assert!(Key::seal(&sealed, &secret(17)).is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! Pure: never awaits, never reads the clock. The algorithm is a property of the key, never of a token's header.
 
 mod algorithm;
+pub mod api_key;
 mod claim_path;
 pub mod claims;
 pub mod foreign;
@@ -14,6 +15,7 @@ mod object;
 mod payload;
 mod public_key;
 pub mod refresh;
+pub mod rotation;
 mod seal;
 mod set;
 #[cfg(test)]

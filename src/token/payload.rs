@@ -27,6 +27,11 @@ impl Payload {
         self.0.member(name).map(|value| value.as_str().ok_or(TokenError::InvalidClaims)).transpose()
     }
 
+    /// Returns a claim that is true or false; absent is false.
+    pub(super) fn flag(&self, name: &str) -> Read<bool> {
+        self.0.member(name).map_or(Ok(false), |value| value.as_bool().ok_or(TokenError::InvalidClaims))
+    }
+
     pub(super) fn required_text(&self, name: &str) -> Read<&str> {
         self.text(name)?.ok_or(TokenError::InvalidClaims)
     }

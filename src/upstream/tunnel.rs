@@ -1,4 +1,4 @@
-//! Upgraded connections (WebSocket over HTTP/1.1): bytes both ways until one side ends, both fall silent, or the session ends.
+//! Upgraded connections (WebSocket, whose client may be a stream of HTTP/2): bytes both ways until one side ends, both fall silent, or the session ends.
 
 use std::cell::Cell;
 use std::io;

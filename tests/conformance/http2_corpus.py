@@ -100,6 +100,13 @@ def sees(*parts, lacks=(), body=None):
     return look
 
 
+def one_path(seen):
+    line = seen[-1][0].split(b"\r\n")[0] if seen else b"GET / HTTP/1.1"
+    path = line.split(b" ")[1]
+    odd = any(part in path for part in (b"//", b"/./", b"/../", b"\\", b"%2E", b"%2e", b"%2F", b"%5C")) or path.endswith((b"/.", b"/.."))
+    return f"the app was asked for {path!r}" if odd else None
+
+
 # Connection-specific fields (8.2.2).
 for name, value in [("connection", "close"), ("connection", "keep-alive"), ("connection", "x-user-id"), ("keep-alive", "5"), ("proxy-connection", "x"),
                     ("transfer-encoding", "chunked"), ("upgrade", "h2c"), ("te", "gzip"), ("te", "trailers, gzip"), ("te", "chunked")]:
@@ -148,6 +155,29 @@ malformed("two Hosts", request(("host", "app.test"), ("host", "app.test")))
 malformed("two Hosts and no :authority", request(("host", "app.test"), ("host", "evil.test"), base=without(":authority")))
 malformed("empty Host beside :authority", request(("host", "")))
 serve("the other scheme", request(base=with_(":scheme", "http")))
+for method in ["get", "Post", "connect", "tRACE"]:
+    refuse(f":method {method!r} differs from a common one in case alone", request(base=with_(":method", method)), 501)
+refuse("a method of 200 letters", request(base=with_(":method", "A" * 200)), 501)
+malformed("empty :method", request(base=with_(":method", "")))
+for path in ["/\u00e9", "/\u202e", "/\xff\xfe", "/<x>", "/x`", "/x|y", "//", "/.", "/a/../..", "/a//b", "\\x", "/x\\..\\y", "/%2f", "/%5c", "/%2e", "/a/%2e%2e"]:
+    CASES.append(Case(f":path {path!r}, refused or in canonical form", request(base=with_(":path", path.encode("utf-8" if "\xff" not in path else "latin-1"))),
+                      (200, 400), (PROTOCOL_ERROR, REFUSED, CANCEL), look=one_path))
+for path in ["/x?\u00e9", "/x? y", "/x?\0", "/x?\r\nx: y", "/x?a\x7f"]:
+    refuse(f"query {path!r}", request(base=with_(":path", path.encode("utf-8"))))
+serve("dot segments are taken out", request(base=with_(":path", "/a/./b/../c?d=/../")), look=sees(b"GET /a/c?d=/../ HTTP/1.1"))
+serve(":authority in capitals with a port and a final dot", request(base=with_(":authority", "APP.test.:8443")), look=sees(b"\r\nhost: app.test:8443\r\n"))
+serve(":authority is an IPv6 address", request(base=with_(":authority", "[::1]:443")), look=sees(b"\r\nhost: [::1]:443\r\n"))
+serve("Host that agrees in other letters", request(("host", "APP.TEST")))
+for host in ["", "user@app.test", "app.test/x", "app.test,evil.test", "app test", "app.test:port", "[::1", "app.test#x"]:
+    malformed(f"Host {host!r} without :authority", request(("host", host), base=without(":authority")))
+malformed("Host that agrees but for user info", request(("host", "user@app.test")))
+for value in ["200-ok", "100-continue, more", ""]:
+    refuse(f"Expect: {value!r}", request(("expect", value), base=with_(":method", "POST"), data=[b"abc"]), 417)
+serve("Expect: 100-continue", request(("expect", "100-continue"), base=with_(":method", "POST"), data=[b"abc"]), look=sees(body=b"abc"))
+malformed("two Content-Types", request(("content-type", "text/plain"), ("content-type", "text/html"), base=with_(":method", "POST"), data=[b"abc"]))
+serve("HTTP2-Settings and what proxies say to proxies go no further",
+      request(("http2-settings", "AAMAAABk"), ("proxy-authorization", "Basic eDp5"), ("proxy-authenticate", "x"), ("trailer", "x-a")),
+      look=sees(lacks=(b"http2-settings", b"proxy-auth")))
 # CONNECT (8.5, RFC 8441).
 refuse("CONNECT", request(base=[(":method", "CONNECT"), (":authority", "app.test:443")]), 405, 501)
 malformed("CONNECT without :authority", request(base=[(":method", "CONNECT")]))
@@ -157,6 +187,12 @@ CONNECT = [(":method", "CONNECT"), (":scheme", "SCHEME"), (":authority", "app.te
 malformed("extended CONNECT without :path", request(base=[CONNECT[0], (":protocol", "websocket"), CONNECT[1], CONNECT[2]]))
 malformed("extended CONNECT without :scheme", request(base=[CONNECT[0], (":protocol", "websocket"), CONNECT[2], CONNECT[3]]))
 refuse("extended CONNECT of an unknown protocol", request(base=CONNECT + [(":protocol", "connect-udp")]), 400, 501)
+CASES.append(Case("extended CONNECT that the app takes for a GET is no tunnel", request(base=CONNECT + [(":protocol", "websocket")]), (502,),
+                  look=sees(b"GET /x HTTP/1.1", b"\r\nupgrade: websocket\r\n", b"\r\nsec-websocket-key: ", b"\r\nsec-websocket-version: 13\r\n")))
+refuse("extended CONNECT to a dotted path", request(base=with_(":method", "CONNECT")[:3] + [(":path", "/%2e%2e/x"), (":protocol", "websocket")]))
+malformed("extended CONNECT to no path", request(base=CONNECT[:3] + [(":path", "*"), (":protocol", "websocket")]))
+malformed(":protocol twice", request(base=CONNECT + [(":protocol", "websocket"), (":protocol", "websocket")]))
+refuse("extended CONNECT of an empty protocol", request(base=CONNECT + [(":protocol", "")]), 501)
 refuse("TRACE", request(base=with_(":method", "TRACE")), 405, 501)
 refuse("OPTIONS *", request(base=[(":method", "OPTIONS"), (":scheme", "SCHEME"), (":authority", "app.test"), (":path", "*")]), 204)
 serve("an odd method", request(base=with_(":method", "M-SEARCH")), look=sees(b"M-SEARCH /x HTTP/1.1"))
@@ -248,7 +284,7 @@ def judge(case, gateway, app):
         return f"no stream error beside the answer {status}"
     if not case.reaches and seen:
         return f"it reached the app: {seen[0][0]!r}"
-    if 200 in case.statuses and not seen:
+    if 200 in case.statuses and 400 not in case.statuses and not seen:
         return "it did not reach the app"
     for head, body in seen:
         if odd := not_canonical(head, body):

@@ -12,4 +12,5 @@ mod logs;
 mod mongodb;
 mod selftest;
 mod serving;
+mod store;
 mod streaming;

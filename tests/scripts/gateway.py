@@ -79,7 +79,7 @@ class Gateway:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder)
 
     def wait_until_ready(self):
-        wait_until(self.is_ready, f"{self.binary} serves")
+        wait_until(self.is_ready, f"{self.binary} serves", 120)
 
     def is_ready(self):
         """Returns whether /readyz says so. Raises when the process has ended."""
@@ -114,13 +114,19 @@ class Gateway:
 
     def memory(self, field):
         """Returns a field of /proc/PID/status in KiB: VmRSS for now, VmHWM for the most since the last reset."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(field + ":"):
-                return int(line.split()[1])
-        raise KeyError(field)
+        return memory_of(self.process.pid, field)
 
     def reset_peak_memory(self):
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+
+def memory_of(pid, field):
+    """Returns a field of /proc/PID/status in KiB, 0 once the process has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(field + ":")), 0)
 
 
 def post(connection, path, document):

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Admin, AdminError, Result};
+use super::{Admin, AdminError, Result, shown};
 use crate::auth::Trust;
 use crate::clock::Timestamp;
 use crate::identity::{Principal, Scope, SessionId};
@@ -73,6 +73,7 @@ impl Admin {
             origin: Origin { ip: String::new(), user_agent: "vestibule token issue".to_owned() },
             refresh,
             access_expires_at,
+            scopes: None,
             password_changed_at: None,
         };
         self.store.insert_session(record).await.map_err(|error| match error {
@@ -103,9 +104,4 @@ fn principal(user: &User, session: SessionId, scopes: Vec<Scope>) -> Principal {
         roles: user.roles.clone(),
         scopes,
     }
-}
-
-/// Returns what a person calls the user.
-fn shown(user: &User) -> &str {
-    user.email.as_deref().or(user.username.as_deref()).unwrap_or(user.id.as_str())
 }

@@ -213,12 +213,14 @@ async fn sessions_end_one_by_one_or_all_of_a_user() {
 #[tokio::test]
 async fn a_rotated_key_signs_and_the_old_one_is_retired() {
     let desk = Desk::new();
-    let old = desk.admin.rotate_key(Algorithm::EdDsa, None, NOW).await.unwrap();
-    let new = desk.admin.rotate_key(Algorithm::EdDsa, None, NOW.plus(TTL)).await.unwrap();
+    let rotate = |algorithm, now| desk.admin.rotate_key(algorithm, None, Duration::from_secs(5), now);
+    let old = rotate(Algorithm::EdDsa, NOW).await.unwrap();
+    let new = rotate(Algorithm::EdDsa, NOW.plus(TTL)).await.unwrap();
     let keys = desk.admin.list_keys().await.unwrap();
-    let states: Vec<_> = keys.iter().map(|key| (key.kid.as_str(), key.retired_at.is_some())).collect();
-    assert_eq!(states, [(new.as_str(), false), (old.as_str(), true)]);
-    let shared = desk.admin.rotate_key(Algorithm::Hs256, None, NOW).await;
+    let turns: Vec<_> = keys.iter().map(|key| (key.kid.as_str(), key.signs_from, key.retired_at)).collect();
+    let (first, second) = (NOW.plus(Duration::from_secs(5)), NOW.plus(TTL + Duration::from_secs(5)));
+    assert_eq!(turns, [(new.kid.as_str(), second, None), (old.kid.as_str(), first, Some(second))]);
+    let shared = rotate(Algorithm::Hs256, NOW).await;
     assert!(matches!(shared, Err(AdminError::SharedSecret("HS256"))));
 }
 

@@ -1,10 +1,14 @@
 //! Accounts: made, listed, changed, disabled, deleted, given a password.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::{Admin, AdminError, Result};
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
-use crate::identity::{Role, UserId};
+use crate::identity::{ExternalId, Role, UserId};
 use crate::password::hash::Hasher;
 use crate::password::rules::Rules;
 use crate::secret::Secret;
@@ -20,6 +24,9 @@ pub struct Profile {
     pub last_name: Option<String>,
     pub full_name: Option<String>,
     pub phone: Option<String>,
+    pub external_id: Option<String>,
+    /// Field by field, of the declared types; `None` clears one.
+    pub fields: BTreeMap<String, Option<Value>>,
     /// Replaces all roles.
     pub roles: Option<Vec<String>>,
 }
@@ -31,7 +38,7 @@ pub struct Passwords {
 }
 
 /// As long as a name may be; so that one can't fill a header or a page.
-const TEXT_LIMIT: usize = 256;
+pub(super) const TEXT_LIMIT: usize = 256;
 /// How many users are read at a time.
 const PAGE: usize = 500;
 
@@ -57,8 +64,11 @@ impl Admin {
             last_name: change.last_name.flatten(),
             full_name: change.full_name.flatten(),
             phone: change.phone.flatten(),
+            profile: change.profile.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+            external_id: change.external_id.flatten(),
             roles: change.roles.unwrap_or_default(),
             is_active: true,
+            email_verified: false,
             password_hash: None,
             now,
         };
@@ -152,8 +162,12 @@ impl Profile {
             last_name: parsed(self.last_name.as_deref(), |typed| text("last name", typed))?,
             full_name: parsed(self.full_name.as_deref(), |typed| text("full name", typed))?,
             phone: parsed(self.phone.as_deref(), |typed| text("phone", typed))?,
+            profile: self.fields.clone(),
+            external_id: parsed(self.external_id.as_deref(), |typed| {
+                ExternalId::parse(typed).ok_or_else(|| AdminError::InvalidExternalId(typed.to_owned()))
+            })?,
             roles: self.roles.as_deref().map(parse_roles).transpose()?,
-            is_active: None,
+            ..UserChange::default()
         })
     }
 }
@@ -168,7 +182,7 @@ fn parsed<T>(typed: Option<&str>, parse: impl FnOnce(&str) -> Result<T>) -> Resu
     }
 }
 
-fn text(field: &'static str, typed: &str) -> Result<String> {
+pub(super) fn text(field: &'static str, typed: &str) -> Result<String> {
     if typed.chars().count() > TEXT_LIMIT || typed.chars().any(char::is_control) {
         return Err(AdminError::InvalidText { field, limit: TEXT_LIMIT });
     }
@@ -176,7 +190,7 @@ fn text(field: &'static str, typed: &str) -> Result<String> {
 }
 
 /// Returns the roles in the order given, each once.
-fn parse_roles(names: &[String]) -> Result<Vec<Role>> {
+pub(super) fn parse_roles(names: &[String]) -> Result<Vec<Role>> {
     let mut roles = Vec::with_capacity(names.len());
     for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
         let role = Role::parse(name).ok_or_else(|| AdminError::InvalidRole(name.to_owned()))?;

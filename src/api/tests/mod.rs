@@ -1,8 +1,10 @@
 //! The endpoints, asked in process over a real store, as a client sees them.
 
+mod api_keys;
 mod limits;
 mod me;
 mod oauth;
+mod profile;
 mod refresh;
 mod routes;
 mod sign_in;

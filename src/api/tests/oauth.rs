@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::{Client, signed, user_id};
 use crate::account::fixture::{PASSWORD, roles};
+use crate::identity::Scope;
 use crate::store::UserChange;
 
 fn password_grant(name: &str, password: &str) -> String {
@@ -127,4 +128,58 @@ async fn discovery_may_be_cached_and_points_to_our_own_origin() {
             assert_eq!((answer.status, answer.header("cache-control")), (200, "public, max-age=300"));
         }
     }
+}
+
+/// Signs in as somebody whose roles grant `docs:write` and `docs:read`.
+async fn granted(client: &Client, scope: &str) -> super::Answer {
+    let form = format!("{}&scope={scope}", password_grant("ada%40example.com", PASSWORD));
+    client.form("/auth/token", None, &form).await
+}
+
+async fn two_scopes() -> (Client, String) {
+    let client = Client::new();
+    client.world.change_settings(|settings| {
+        let reader = (roles(&["reader"]).remove(0), vec![Scope::parse("docs:read").unwrap()]);
+        settings.role_scopes.extend([reader]);
+    });
+    let ada = client.register("ada@example.com").await;
+    let both = UserChange { roles: Some(roles(&["editor", "reader"])), ..UserChange::default() };
+    client.world.change_elsewhere(&user_id(&ada.user), both).await;
+    (client, ada.user)
+}
+
+#[tokio::test]
+async fn a_scope_parameter_narrows_the_session_for_all_of_its_life() {
+    let (client, ada) = two_scopes().await;
+    let narrow = granted(&client, "docs:read+else:where").await;
+    assert_eq!((narrow.status, narrow.text_of("scope")), (200, "docs:read".to_owned()));
+    let form = format!("grant_type=refresh_token&refresh_token={}", narrow.text_of("refresh_token"));
+    let next = client.form("/auth/token", None, &form).await;
+    assert_eq!(next.text_of("scope"), "docs:read");
+    let token = next.text_of("access_token");
+    for (roles_now, left) in [(&["editor", "reader", "x"][..], "docs:read"), (&["editor"], "")] {
+        let change = UserChange { roles: Some(roles(roles_now)), ..UserChange::default() };
+        client.world.change_elsewhere(&user_id(&ada), change).await;
+        let verified = client.get("/auth/token/verify", &token).await;
+        assert_eq!(verified.text_of("scope"), left, "a role that came later widened the token");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_that_is_not_granted_is_refused_and_spends_no_refresh_token() {
+    let (client, _) = two_scopes().await;
+    for scope in ["else:where", "docs:read++docs:write", "docs%00"] {
+        let refused = granted(&client, scope).await;
+        assert_eq!((refused.status, refused.text_of("error").as_str()), (400, "invalid_scope"), "{scope}");
+    }
+    let whole = granted(&client, "").await;
+    assert_eq!(whole.text_of("scope"), "docs:read docs:write");
+    let refresh = |token: String, scope: &str| format!("grant_type=refresh_token&refresh_token={token}&scope={scope}");
+    let form = refresh(whole.text_of("refresh_token"), "docs:read+admin");
+    assert_eq!(client.form("/auth/token", None, &form).await.text_of("error"), "invalid_scope");
+    let form = refresh(whole.text_of("refresh_token"), "docs:read");
+    let less = client.form("/auth/token", None, &form).await;
+    assert_eq!((less.status, less.text_of("scope")), (200, "docs:read".to_owned()));
+    let form = refresh(less.text_of("refresh_token"), "");
+    assert_eq!(client.form("/auth/token", None, &form).await.text_of("scope"), "docs:read docs:write");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::ConfigFile;
+use super::moving::{ExportUsers, ImportUsers};
 use crate::identity::SessionId;
 
 pub const WHO_HELP: &str = "\
@@ -30,6 +31,10 @@ pub enum UserCommand {
     Delete(DeleteUser),
     /// Give someone a new password, which ends their sessions
     Passwd(NewPassword),
+    /// Bring users over from another system, with their password hashes
+    Import(ImportUsers),
+    /// Write all accounts as JSON lines, which import reads back
+    Export(ExportUsers),
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +86,12 @@ pub struct PersonArgs {
     /// Phone number
     #[arg(long, value_name = "NUMBER")]
     pub phone: Option<String>,
+    /// A field that `[auth.user_fields]` declares; repeat it for several
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub field: Vec<String>,
+    /// The id that another system knows them by: its tokens find the account by it
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
     /// A role; repeat it for several
     #[arg(long, value_name = "ROLE")]
     pub role: Vec<String>,
@@ -137,7 +148,7 @@ pub struct SetUser {
 const SET_HELP: &str = "\
 Examples:
   vestibule user set ada --role editor --role admin
-  vestibule user set ada --phone \"\"";
+  vestibule user set ada --phone \"\" --field date_of_birth=1815-12-10";
 
 #[derive(Debug, Args)]
 pub struct DeleteUser {
@@ -203,7 +214,18 @@ pub enum KeyCommand {
     /// List signing keys, newest first
     List(Listing),
     /// Make a new signing key; the old one verifies until the last token it signed has expired
-    Rotate(ConfigFile),
+    Rotate(RotateKey),
+}
+
+/// The new key is published at once, in the key set and to every gateway on the store, and signs a little later.
+#[derive(Debug, Args)]
+pub struct RotateKey {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// How long it is published before it signs [default: 1s]; 1h, for example, where apps verify tokens by a key set that they
+    /// keep for that long
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub ahead: Option<Duration>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -245,7 +267,7 @@ pub struct IssueToken {
 }
 
 /// Returns the span that `text` spells, at least a second.
-fn parse_span(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "s" => 1,

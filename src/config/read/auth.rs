@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use super::identity::{header_name, may_carry_token};
 use super::issuers::trusted_issuers;
 use super::routes::{ROLE, SCOPE, canonical_path, role, scope};
-use crate::config::defaults::ISSUER;
+use super::user_fields::user_fields;
+use crate::config::defaults::{ISSUER, ROTATE_AHEAD};
 use crate::config::document::Fault;
 use crate::config::section::{Section, choose, one_of};
 use crate::config::settings::{Auth, Endpoint, Registration, Settings, UserField};
 use crate::config::text::{self, Parsed};
 use crate::route::pattern::PathPrefix;
 use crate::token::key::Algorithm;
+use crate::token::rotation::Schedule;
 
 pub(super) fn auth(section: &Section<'_>, settings: &Settings) -> Auth {
     let mut auth = Auth::default();
@@ -29,12 +31,14 @@ pub(super) fn auth(section: &Section<'_>, settings: &Settings) -> Auth {
         &[("open", Registration::Open), ("closed", Registration::Closed)],
     );
     fields(section, &mut auth);
+    auth.user_fields = user_fields(&section.table("user_fields"));
     let issuer = settings.server.public_url.as_ref().map_or_else(|| ISSUER.to_owned(), ToString::to_string);
     let mut written = None;
     section.optional("issuer", &mut written, "a name or URL", line);
     auth.issuer = written.unwrap_or(issuer);
     section.list("audience", &mut auth.audience, "a name or URL", line);
     signing(section, &mut auth);
+    rotation(section, &mut auth);
     lifetimes(section, &mut auth);
     presentation(section, &mut auth, settings);
     paths(&section.table("paths"), &mut auth);
@@ -129,6 +133,27 @@ fn refuse_disagreement(section: &Section<'_>, auth: &Auth) {
     }
 }
 
+/// Reads when keys change by themselves.
+fn rotation(section: &Section<'_>, auth: &mut Auth) {
+    let (mut every, mut ahead) = (None, ROTATE_AHEAD);
+    let mut is_known = section.document.is_clean(|| {
+        section.optional("rotate", &mut every, "a duration such as \"90d\", or \"\" for never", text::duration);
+    });
+    is_known &= section.document.is_clean(|| section.timeout("rotate_ahead", &mut ahead));
+    let Some(every) = every.filter(|_| is_known) else { return };
+    if auth.algorithm.is_symmetric() {
+        let found = format!("a schedule, while {} signs with auth.secret", auth.algorithm.name());
+        let hint = Some("change auth.secret itself, or choose auth.algorithm = \"EdDSA\"".to_owned());
+        section.refuse("rotate", Fault::new(found, "\"\"").hint(hint));
+    }
+    if every <= ahead {
+        let key = if section.is_set("rotate_ahead") { "rotate_ahead" } else { "rotate" };
+        let hint = Some("a key that is published for longer than it signs is never the newest".to_owned());
+        section.refuse(key, Fault::new("rotate_ahead as long as rotate", "rotate longer than rotate_ahead").hint(hint));
+    }
+    auth.rotation = Some(Schedule { every, ahead });
+}
+
 fn lifetimes(section: &Section<'_>, auth: &mut Auth) {
     section.timeout("access_ttl", &mut auth.access_ttl);
     section.timeout("refresh_ttl", &mut auth.refresh_ttl);
@@ -176,7 +201,7 @@ fn presentation(section: &Section<'_>, auth: &mut Auth, settings: &Settings) {
 }
 
 /// Every endpoint that may have a second path, and its own place below the prefix.
-const ENDPOINTS: [(Endpoint, &str); 16] = [
+const ENDPOINTS: [(Endpoint, &str); 17] = [
     (Endpoint::Register, "/register"),
     (Endpoint::Login, "/login"),
     (Endpoint::Refresh, "/refresh"),
@@ -185,6 +210,7 @@ const ENDPOINTS: [(Endpoint, &str); 16] = [
     (Endpoint::Me, "/me"),
     (Endpoint::Sessions, "/sessions"),
     (Endpoint::PasswordChange, "/password/change"),
+    (Endpoint::Keys, "/keys"),
     (Endpoint::Token, "/token"),
     (Endpoint::TokenVerify, "/token/verify"),
     (Endpoint::Introspect, "/introspect"),

@@ -2,11 +2,11 @@
 
 use super::auth::{SHORTEST_SECRET, line, short_secret};
 use crate::config::document::Fault;
-use crate::config::section::{Section, one_of};
+use crate::config::section::{Section, choose, one_of};
 use crate::config::settings::{Auth, IssuerKeySource, TrustedIssuer};
 use crate::config::text::Parsed;
 use crate::secret::Secret;
-use crate::token::foreign::{ClaimPath, ClaimPaths, IssuerRules, PublicKey, PublicKeyError};
+use crate::token::foreign::{AccountName, ClaimPath, ClaimPaths, IssuerRules, PublicKey, PublicKeyError};
 use crate::token::key::Algorithm;
 use crate::token::key_set_url::{KeySetUrl, UrlError};
 
@@ -22,7 +22,8 @@ pub(super) fn trusted_issuers(section: &Section<'_>, auth: &Auth) -> Vec<Trusted
                 Fault::new("our own issuer", "another one, because tokens with our name are held against our keys");
             section.refuse("issuer", fault);
         }
-        if !name.is_empty() && issuers.iter().any(|other| other.rules.issuer == name) {
+        let is_given = section.is_set("issuer");
+        if is_given && issuers.iter().any(|other| other.rules.issuer == name) {
             section.refuse("issuer", Fault::new("an issuer for the second time", "each issuer once"));
         }
         if let Some(keys) = keys(&section) {
@@ -40,12 +41,35 @@ pub(super) fn trusted_issuers(section: &Section<'_>, auth: &Auth) -> Vec<Trusted
 fn rules(section: &Section<'_>, auth: &Auth) -> IssuerRules {
     let (mut issuer, mut audience) = (String::new(), Vec::new());
     if section.is_set("issuer") {
-        section.parsed("issuer", &mut issuer, "the `iss` of its tokens, a name or URL", line);
+        let expected = "the `iss` of its tokens, a name or URL; \"\" for tokens that have none";
+        section.parsed(
+            "issuer",
+            &mut issuer,
+            expected,
+            |text| if text.is_empty() { Ok(String::new()) } else { line(text) },
+        );
+        if issuer.is_empty() && section.is_set("jwks_url") {
+            let hint = "its tokens say what their `iss` is: `vestibule token inspect` shows it".to_owned();
+            section.refuse("issuer", Fault::new("no issuer of published keys", "its name").hint(Some(hint)));
+        }
     } else {
         section.refuse_whole(Fault::new("no issuer", "issuer = the `iss` of its tokens"));
     }
     section.list("audience", &mut audience, "a name or URL", line);
-    IssuerRules { issuer, audience, leeway: auth.leeway, claims: claims(&section.table("claims")) }
+    let accounts = accounts(section);
+    IssuerRules { issuer, audience, leeway: auth.leeway, claims: claims(&section.table("claims")), accounts }
+}
+
+fn accounts(section: &Section<'_>) -> Option<AccountName> {
+    let names = [
+        ("external_id", AccountName::ExternalId),
+        ("id", AccountName::Id),
+        ("email", AccountName::Email),
+        ("username", AccountName::Username),
+    ];
+    let mut accounts = None;
+    section.optional("accounts", &mut accounts, &one_of(&names.map(|(name, _)| name)), |text| choose(text, &names));
+    accounts
 }
 
 fn claims(section: &Section<'_>) -> ClaimPaths {

@@ -9,15 +9,16 @@ mod limits;
 mod routes;
 mod server;
 mod upstreams;
+mod user_fields;
 
 use super::section::Section;
-use super::settings::Settings;
+use super::settings::{Settings, Store};
 
 /// Returns what `root` says over the defaults; it counts only if no problem was recorded meanwhile.
 pub(super) fn settings(root: &Section<'_>) -> Settings {
     let mut settings = Settings {
         tls: server::tls(&root.table("tls")),
-        store: server::store(&root.table("store")),
+        store: store(&root.table("store")),
         log: server::log(&root.table("log")),
         password: limits::password(&root.table("password")),
         limits: limits::limits(&root.table("limits")),
@@ -31,4 +32,9 @@ pub(super) fn settings(root: &Section<'_>) -> Settings {
     settings.upstreams = upstreams.finish();
     settings.warnings = root.document.take_warnings();
     settings
+}
+
+/// Returns the store that `section`, a `[store]`, names.
+pub(super) fn store(section: &Section<'_>) -> Store {
+    server::store(section)
 }

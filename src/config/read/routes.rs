@@ -8,8 +8,8 @@ use http::Method;
 use super::doubts::warn_of_doubts;
 use super::upstreams::Upstreams;
 use crate::config::document::{At, Fault};
-use crate::config::section::Section;
-use crate::config::settings::{Auth, Route, UpstreamId};
+use crate::config::section::{Section, choose, one_of};
+use crate::config::settings::{Auth, CredentialPlace, Route, UpstreamId};
 use crate::config::text::{self, Parsed};
 use crate::identity::{Role, Scope};
 use crate::policy::{Access, Demands};
@@ -58,8 +58,9 @@ fn read<'a>(section: Section<'a>, upstreams: &mut Upstreams<'_>) -> Option<Place
     section.bool("strip_prefix", &mut strip_prefix);
     let mut rate_limit = None;
     section.rate("rate_limit", &mut rate_limit);
-    let (access, upstream) = (access(&section), upstream(&section, upstreams));
-    let route = Route { path, host, methods, access, upstream, strip_prefix, keep_encoded_slash, rate_limit };
+    let (access, upstream, credentials) = (access(&section), upstream(&section, upstreams), credentials(&section));
+    let route =
+        Route { path, host, methods, access, upstream, strip_prefix, keep_encoded_slash, rate_limit, credentials };
     is_clear.then_some(Placed { section, route })
 }
 
@@ -111,6 +112,17 @@ fn access(section: &Section<'_>) -> Access {
         }
     }
     access
+}
+
+fn credentials(section: &Section<'_>) -> Vec<CredentialPlace> {
+    let names = CredentialPlace::ALL.map(|(name, _)| name);
+    let mut places = CredentialPlace::ALL.map(|(_, place)| place).to_vec();
+    let parse = |text: &str| choose(text, &CredentialPlace::ALL);
+    section.list("credentials", &mut places, &one_of(&names), parse);
+    if places.is_empty() {
+        section.refuse("credentials", Fault::new("no place for a credential", "at least one, or access = \"public\""));
+    }
+    places
 }
 
 pub(super) const ROLE: &str = "a role of 1 to 64 letters, digits, `-`, `_`, `.` or `:`";

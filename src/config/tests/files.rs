@@ -87,7 +87,8 @@ fn the_guide_explains_every_key() {
         let is_table = asked
             .iter()
             .any(|other| other.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with(['.', '['])));
-        let is_name = path.starts_with("auth.role_scopes.");
+        let is_name = path.starts_with("auth.role_scopes.")
+            || path.strip_prefix("auth.user_fields.").is_some_and(|name| !name.contains('.'));
         let key = path.rsplit('.').next().expect("a path has a last part");
         assert!(is_table || is_name || GUIDE.contains(&format!("`{key}`")), "{path}");
     }

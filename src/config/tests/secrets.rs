@@ -80,6 +80,7 @@ fn secrets_and_algorithms_go_together() {
     for (text, part) in [
         (format!("[auth]\n{long}"), "which EdDSA does not use"),
         (format!("[auth]\nrefresh_{long}"), "which EdDSA does not use"),
+        (format!("[auth]\nalgorithm = \"HS256\"\nrotate = \"90d\"\n{long}"), "HS256 signs with auth.secret"),
         ("[auth]\nalgorithm = \"HS512\"\nsecret = \"short\"".to_owned(), "found a secret of 5 bytes"),
         (format!("[auth]\nalgorithm = \"HS256\"\n{long}\nrefresh_secret = \"short\""), "found a secret of 5 bytes"),
         ("[auth]\nkey_encryption_secret = \"short\"".to_owned(), "found a secret of 5 bytes"),

@@ -34,6 +34,19 @@ fn unknown_keys_and_sections_are_told_the_nearest_name() {
 }
 
 #[test]
+fn declared_fields_must_make_sense() {
+    expect_each(&[
+        ("[auth.user_fields]\nBorn = {}", "Born", "a letter first"),
+        ("[auth.user_fields]\na.type = \"text\"", "\"text\"", "\"string\" or \"integer\""),
+        ("[auth.user_fields.a]\nrequired = true\nwrite = \"admin\"", "true", "may not write it"),
+        ("[auth.user_fields.a]\ntype = \"date\"\nvalues = [\"x\"]", "[\"x\"]", "type = \"string\""),
+        ("[auth.user_fields.a]\nvalues = [\" x\"]", "\" x\"", "a text that the field may be"),
+        ("[auth.user_fields.a]\nmax_length = 5000", "5000", "from 1 to 4096"),
+        ("[auth.user_fields.a]\nrequierd = true", "requierd", "did you mean `required`?"),
+    ]);
+}
+
+#[test]
 fn values_of_the_wrong_type_are_told_the_right_one() {
     expect_each(&[
         ("[server]\ndrain = 30", "30", "found the number 30, expected a duration"),
@@ -138,6 +151,10 @@ fn token_keys_agree_with_each_other() {
         ("[auth]\nalgorithm = \"none\"", "\"none\"", "\"EdDSA\" or \"ES256\""),
         ("[auth]\nrefresh_ttl = \"1m\"", "\"1m\"", "refresh_ttl at least as long"),
         ("[auth]\naccess_ttl = \"8d\"", "\"8d\"", "access_ttl longer than refresh_ttl"),
+        ("[auth]\nrotate = \"often\"", "\"often\"", "or \"\" for never"),
+        ("[auth]\nrotate = \"1h\"", "\"1h\"", "rotate longer than rotate_ahead"),
+        ("[auth]\nrotate = \"1d\"\nrotate_ahead = \"1d\"", "\"1d\"", "rotate longer than rotate_ahead"),
+        ("[auth]\nrotate_ahead = \"0s\"", "\"0s\"", "above zero"),
         ("[auth]\nsession_max = \"1d\"", "\"1d\"", "session_max at least as long"),
         ("[auth]\nrefresh_ttl = \"31d\"", "\"31d\"", "refresh_ttl longer than session_max"),
         ("[auth]\nrequired_fields = [\"mail\"]", "\"mail\"", "did you mean \"email\"?"),

@@ -1,18 +1,28 @@
 //! Accounts: made, found, changed, listed, deleted.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::Home;
 use super::fixtures::*;
 use crate::identity::{Role, UserId};
-use crate::store::{StoreError, User, UserChange, UserKey};
+use crate::store::{NewUser, StoreError, User, UserChange, UserKey};
 
-pub(super) async fn a_user_is_found_by_id_email_and_username(home: &dyn Home) {
+pub(super) async fn a_user_is_found_by_each_of_their_names(home: &dyn Home) {
     let store = home.open().await;
     let ada = user(&store, "ada").await;
-    let keys =
-        [UserKey::Id(ada.id.clone()), UserKey::Email(email("ADA@example.com")), UserKey::Username(username("Ada"))];
+    let keys = [
+        UserKey::Id(ada.id.clone()),
+        UserKey::Email(email("ADA@example.com")),
+        UserKey::Username(username("Ada")),
+        UserKey::ExternalId(external_id("old-ada")),
+    ];
     for key in keys {
         assert_eq!(store.find_user(&key).await.unwrap().as_ref(), Some(&ada), "{key:?}");
     }
+    // To the letter, unlike names that people type.
+    assert_eq!(store.find_user(&UserKey::ExternalId(external_id("OLD-ADA"))).await, Ok(None));
     assert_eq!(ada.email.as_deref(), Some("ada@example.com"));
     assert_eq!((ada.created_at, ada.password_changed_at, ada.email_verified), (START, START, false));
 }
@@ -44,7 +54,10 @@ pub(super) async fn a_field_that_is_not_mentioned_stays_and_an_empty_one_is_clea
 
 pub(super) async fn a_new_address_is_an_unverified_one(home: &dyn Home) {
     let store = home.open().await;
-    let ada = user(&store, "ada").await;
+    let brought_along = NewUser { email_verified: true, ..new_user("ada") };
+    let ada = store.insert_user(brought_along, None).await.unwrap();
+    assert!(ada.email_verified);
+    assert_eq!(store.find_user(&UserKey::Id(ada.id.clone())).await.unwrap().as_ref(), Some(&ada));
     let change = UserChange { email: Some(Some(email("countess@example.com"))), ..UserChange::default() };
     let changed = store.update_user(&ada.id, change, at(1)).await.unwrap();
     assert_eq!((changed.email.as_deref(), changed.email_verified), (Some("countess@example.com"), false));
@@ -68,11 +81,50 @@ pub(super) async fn the_username_of_another_account_is_refused(home: &dyn Home) 
     assert_eq!(store.insert_user(second, None).await, Err(StoreError::UsernameTaken));
 }
 
+pub(super) async fn the_external_id_of_another_account_is_refused(home: &dyn Home) {
+    let store = home.open().await;
+    user(&store, "ada").await;
+    let mut second = new_user("grace");
+    second.external_id = Some(external_id("old-ada"));
+    assert_eq!(store.insert_user(second, None).await, Err(StoreError::ExternalIdTaken));
+    let grace = user(&store, "grace").await;
+    let taken = UserChange { external_id: Some(Some(external_id("old-ada"))), ..UserChange::default() };
+    assert_eq!(store.update_user(&grace.id, taken, at(1)).await, Err(StoreError::ExternalIdTaken));
+    let freed = UserChange { external_id: Some(None), ..UserChange::default() };
+    assert_eq!(store.update_user(&grace.id, freed, at(1)).await.unwrap().external_id, None);
+    assert_eq!(store.find_user(&UserKey::ExternalId(external_id("old-grace"))).await, Ok(None));
+}
+
+pub(super) async fn a_profile_changes_field_by_field(home: &dyn Home) {
+    let store = home.open().await;
+    let ada = user(&store, "ada").await;
+    let change = UserChange {
+        profile: BTreeMap::from([
+            ("is_verified".to_owned(), None),
+            ("never_there".to_owned(), None),
+            ("height".to_owned(), Some(json!(1.65))),
+            ("children".to_owned(), Some(json!(3))),
+            ("motto".to_owned(), Some(json!("\u{1f9ee} \"so\" $x.y"))),
+        ]),
+        ..UserChange::default()
+    };
+    let changed = store.update_user(&ada.id, change.clone(), at(1)).await.unwrap();
+    let expected = json!({
+        "date_of_birth": "1815-12-10", "height": 1.65, "children": 3, "motto": "\u{1f9ee} \"so\" $x.y"
+    });
+    assert_eq!(changed.profile, profile(&expected));
+    // A whole number comes back as one.
+    let kept = store.find_user(&UserKey::Id(ada.id.clone())).await.unwrap().unwrap();
+    assert_eq!((&kept.profile["children"], &kept), (&json!(3), &changed));
+    assert_eq!(store.update_user(&ada.id, change, at(2)).await.unwrap().updated_at, at(1), "nothing was changed");
+}
+
 pub(super) async fn two_accounts_without_a_name_may_stand_side_by_side(home: &dyn Home) {
     let store = home.open().await;
     for name in ["ada", "grace"] {
         let mut new = new_user(name);
         new.username = None;
+        new.external_id = None;
         store.insert_user(new, None).await.unwrap();
     }
     assert_eq!(store.list_users(None, 10).await.unwrap().len(), 2);

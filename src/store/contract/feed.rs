@@ -32,7 +32,7 @@ pub(super) async fn each_change_has_its_line_in_order(home: &dyn Home) {
     let disable = UserChange { is_active: Some(false), ..UserChange::default() };
     store.update_user(&ada, disable, at(4)).await.unwrap();
     store.ensure_key(key("one", at(5))).await.unwrap();
-    store.rotate_key(key("two", at(6)), at(6)).await.unwrap();
+    store.rotate_key(key("two", at(6)), None).await.unwrap();
     store.delete_user(&ada, at(7)).await.unwrap();
 
     let changes = store.changes_after(0).await.unwrap();

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
-use crate::identity::{Role, SessionId, UserId};
+use crate::identity::{ExternalId, Role, SessionId, UserId};
 use crate::secret::Secret;
 use crate::store::records::Origin;
-use crate::store::{NewSession, NewUser, RefreshRequest, SharedStore, User};
+use crate::store::{NewSession, NewUser, ProfileFields, RefreshRequest, SharedStore, User};
 use crate::token::key::{Algorithm, KeyRecord};
 use crate::token::refresh::{self, RefreshPolicy, RefreshState};
 
@@ -28,6 +30,15 @@ pub(super) fn username(text: &str) -> Username {
     Username::parse(text).unwrap()
 }
 
+pub(super) fn external_id(text: &str) -> ExternalId {
+    ExternalId::parse(text).unwrap()
+}
+
+/// Returns the fields of a JSON object.
+pub(super) fn profile(object: &Value) -> ProfileFields {
+    object.as_object().unwrap().clone()
+}
+
 pub(super) fn new_user(name: &str) -> NewUser {
     NewUser {
         id: UserId::random(),
@@ -37,8 +48,11 @@ pub(super) fn new_user(name: &str) -> NewUser {
         last_name: None,
         full_name: Some("Ada, Countess of Lovelace".into()),
         phone: None,
+        profile: profile(&json!({ "date_of_birth": "1815-12-10", "is_verified": true })),
+        external_id: Some(external_id(&format!("old-{name}"))),
         roles: ["editor", "admin"].iter().filter_map(|role| Role::parse(role)).collect(),
         is_active: true,
+        email_verified: false,
         password_hash: Some(format!("$hash-of-{name}")),
         now: START,
     }
@@ -63,6 +77,7 @@ pub(super) fn new_session(user: &UserId, jti: &str, created_at: Timestamp) -> Ne
             expires_at: created_at.plus(POLICY.ttl),
         },
         access_expires_at: created_at.plus(Duration::from_mins(15)),
+        scopes: None,
         password_changed_at: None,
     }
 }
@@ -105,6 +120,7 @@ pub(super) fn key(kid: &str, created_at: Timestamp) -> KeyRecord {
         private: Secret::new(vec![0, 1, 2, 255]),
         sealed: false,
         created_at,
+        signs_from: created_at,
         retired_at: None,
     }
 }

@@ -2,6 +2,7 @@
 //! against a backend. A new backend implements [`Home`] and adds one line to the end of this file.
 
 mod accounts;
+mod api_keys;
 mod feed;
 mod fixtures;
 mod keys;
@@ -10,6 +11,7 @@ mod passwords;
 mod races;
 mod refresh;
 mod sessions;
+mod transfer;
 
 use async_trait::async_trait;
 
@@ -27,11 +29,13 @@ pub trait Home: Send + Sync {
 macro_rules! run_contract {
     ($backend:ident, $home:expr) => {
         run_contract! { $backend, $home;
-            accounts::a_user_is_found_by_id_email_and_username,
+            accounts::a_user_is_found_by_each_of_their_names,
             accounts::a_field_that_is_not_mentioned_stays_and_an_empty_one_is_cleared,
             accounts::a_new_address_is_an_unverified_one,
             accounts::the_email_of_another_account_is_refused,
             accounts::the_username_of_another_account_is_refused,
+            accounts::the_external_id_of_another_account_is_refused,
+            accounts::a_profile_changes_field_by_field,
             accounts::two_accounts_without_a_name_may_stand_side_by_side,
             accounts::a_refused_update_changes_nothing,
             accounts::a_user_whose_first_session_fails_is_not_made,
@@ -58,10 +62,28 @@ macro_rules! run_contract {
             refresh::another_users_token_has_no_effect,
             refresh::a_session_that_ended_stays_ended,
             refresh::the_last_access_expiry_never_falls,
+            api_keys::a_key_is_found_by_its_digest_with_its_user,
+            api_keys::keys_are_listed_newest_first,
+            api_keys::a_deleted_key_is_gone_and_told_of_like_a_session,
+            api_keys::a_key_is_deleted_for_its_own_user_alone,
+            api_keys::who_is_not_active_gets_no_key,
+            api_keys::no_user_has_more_keys_than_they_may,
+            api_keys::a_last_use_never_falls,
+            api_keys::a_deleted_users_keys_are_gone,
             keys::a_key_is_made_once_per_algorithm,
             keys::a_rotated_key_signs_and_the_old_one_is_retired,
             keys::a_retired_key_is_pruned_when_its_time_has_come,
             keys::a_known_key_can_come_back_into_use,
+            keys::a_key_that_waits_for_its_turn_leaves_the_old_one_signing_until_then,
+            keys::a_rotation_that_comes_second_makes_no_key,
+            keys::a_plain_key_is_sealed_once_and_keeps_its_place,
+            transfer::what_was_imported_reads_as_it_did_in_the_other_store,
+            transfer::importing_again_changes_nothing,
+            transfer::what_is_here_under_the_same_id_is_replaced,
+            transfer::a_batch_that_fails_leaves_nothing,
+            transfer::numbers_of_changes_go_on_from_the_imported_ones,
+            transfer::an_imported_name_is_taken_and_opens_its_account,
+            transfer::sessions_come_in_pages_by_id,
             feed::each_change_has_its_line_in_order,
             feed::what_fails_leaves_no_line,
             feed::an_end_is_remembered_until_its_last_access_token_is_dead,
@@ -71,6 +93,7 @@ macro_rules! run_contract {
             races::one_email_goes_to_one_of_sixteen,
             races::sixteen_refreshes_agree_on_one_successor,
             races::sixteen_starts_make_one_key,
+            races::sixteen_rotations_of_one_key_make_one_key,
             races::a_refresh_never_survives_a_disabled_user,
             lasting::closing_and_opening_keeps_everything,
             lasting::dropping_without_closing_keeps_what_was_acknowledged,

@@ -87,6 +87,21 @@ pub(super) async fn sixteen_starts_make_one_key(home: &dyn Home) {
     }
 }
 
+pub(super) async fn sixteen_rotations_of_one_key_make_one_key(home: &dyn Home) {
+    let stores = two_handles(home).await;
+    stores[0].ensure_key(key("0", START)).await.unwrap();
+    for round in 1..=ROUNDS {
+        let replaced = stores[0].list_keys().await.unwrap().remove(0).kid;
+        let outcomes = race(&stores, |number, store| {
+            let (next, replaced) = (key(&format!("{round}.{number}"), at(round as u64)), replaced.clone());
+            async move { store.rotate_key(next, Some(&replaced)).await.unwrap() }
+        })
+        .await;
+        assert_eq!(outcomes.iter().filter(|made| **made).count(), 1, "round {round}");
+        assert_eq!(stores[1].count().await.unwrap().keys, round as u64 + 1);
+    }
+}
+
 pub(super) async fn a_refresh_never_survives_a_disabled_user(home: &dyn Home) {
     let stores = two_handles(home).await;
     for round in 0..ROUNDS {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::Home;
 use super::fixtures::*;
-use crate::identity::SessionId;
-use crate::store::{Session, StoreError, UserChange};
+use crate::identity::{Scope, SessionId};
+use crate::store::{NewSession, Session, StoreError, UserChange};
 
 pub(super) async fn a_session_is_kept_as_it_was_begun(home: &dyn Home) {
     let store = home.open().await;
     let ada = user(&store, "ada").await;
-    let new = new_session(&ada.id, "first", at(3));
+    let scopes = Some(["docs:read", "docs/write"].iter().filter_map(|scope| Scope::parse(scope)).collect());
+    let new = NewSession { scopes, ..new_session(&ada.id, "first", at(3)) };
     store.insert_session(new.clone()).await.unwrap();
     let expected = Session {
         id: new.id,
@@ -20,6 +21,7 @@ pub(super) async fn a_session_is_kept_as_it_was_begun(home: &dyn Home) {
         origin: new.origin,
         refresh: new.refresh,
         access_expires_at: new.access_expires_at,
+        scopes: new.scopes,
     };
     assert_eq!(store.find_session(new.id).await, Ok(Some(expected)));
 }

@@ -5,8 +5,9 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::connection::Connection;
 use super::failure::Outcome;
+use super::reading;
 use super::transaction::Transaction;
-use super::values::{Fields, date};
+use super::values::{Draft, Fields, date, text};
 use crate::clock::Timestamp;
 use crate::store::{Change, ChangeKind, Result, StoreError};
 
@@ -15,47 +16,46 @@ const USER_CHANGED: &str = "user_changed";
 const KEYS_CHANGED: &str = "keys_changed";
 
 /// The id of the counter, in `counters`.
-const COUNTER: &str = "changes";
+pub(super) const COUNTER: &str = "changes";
 
-/// Writes down `kinds` in their order; returns the number of the last.
-pub(super) async fn append(work: &mut Transaction<'_>, kinds: &[ChangeKind], at: Timestamp) -> Outcome<i64> {
+/// Writes down `kinds` in their order.
+pub(super) async fn append(work: &mut Transaction<'_>, kinds: &[ChangeKind], at: Timestamp) -> Outcome<()> {
     if kinds.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let count = i64::try_from(kinds.len()).unwrap_or(i64::MAX);
-    let raise = doc! { "$inc": { "value": count } };
-    let counter = work.find_and_update(&work.on().counters, doc! { "_id": COUNTER }, raise).await?;
-    let counter = counter.ok_or_else(|| StoreError::Damaged("counters has no counter of changes".into()))?;
-    let last = Fields::of("counters", &counter).number("value")?;
-    let lines = kinds.iter().zip(last - count + 1..).map(|(kind, seq)| line(seq, kind, at)).collect();
-    work.insert_all(&work.on().changes, lines).await?;
-    Ok(last)
+    let first = work.take_numbers(COUNTER, count).await?;
+    let lines = kinds.iter().zip(first..).map(|(kind, seq)| draft(seq, kind, at).into_document()).collect();
+    work.insert_all(&work.on().changes, lines).await
 }
 
-fn line(seq: i64, kind: &ChangeKind, at: Timestamp) -> Document {
-    let mut line = doc! { "_id": seq, "at": date(at) };
+/// Takes over lines of another store with the numbers that they had there.
+pub(super) async fn import(work: &mut Transaction<'_>, changes: &[Change]) -> Outcome<()> {
+    let Some(last) = changes.iter().map(|change| change.seq).max() else { return Ok(()) };
+    let on = work.on();
+    work.put(&on.counters, doc! { "_id": COUNTER }, doc! { "$max": { "value": last } }).await?;
+    work.put_all(&on.changes, changes.iter().map(|change| draft(change.seq, &change.kind, change.at)).collect()).await
+}
+
+fn draft(seq: i64, kind: &ChangeKind, at: Timestamp) -> Draft {
+    let mut fields = vec![("at", Some(date(at)))];
     match kind {
-        ChangeKind::SessionEnded { session, user, remember_until } => {
-            line.extend(doc! {
-                "kind": SESSION_ENDED,
-                "session_id": session.to_string(),
-                "user_id": user.as_str(),
-                "remember_until": date(*remember_until),
-            });
+        ChangeKind::SessionEnded { session, user, remember_until } => fields.extend([
+            ("kind", Some(text(SESSION_ENDED))),
+            ("session_id", Some(text(session.to_string()))),
+            ("user_id", Some(text(user.as_str()))),
+            ("remember_until", Some(date(*remember_until))),
+        ]),
+        ChangeKind::UserChanged(user) => {
+            fields.extend([("kind", Some(text(USER_CHANGED))), ("user_id", Some(text(user.as_str())))]);
         }
-        ChangeKind::UserChanged(user) => line.extend(doc! { "kind": USER_CHANGED, "user_id": user.as_str() }),
-        ChangeKind::KeysChanged => line.extend(doc! { "kind": KEYS_CHANGED }),
+        ChangeKind::KeysChanged => fields.push(("kind", Some(text(KEYS_CHANGED)))),
     }
-    line
+    Draft { id: Bson::Int64(seq), fields }
 }
 
 pub(super) async fn after(on: &Connection, seq: i64) -> Outcome<Vec<Change>> {
-    let mut cursor = on.changes.find(doc! { "_id": { "$gt": seq } }).sort(doc! { "_id": 1 }).await?;
-    let mut changes = Vec::new();
-    while cursor.advance().await? {
-        changes.push(read(&cursor.deserialize_current()?)?);
-    }
-    Ok(changes)
+    reading::all(on.changes.find(doc! { "_id": { "$gt": seq } }).sort(doc! { "_id": 1 }).await?, read).await
 }
 
 pub(super) async fn last(on: &Connection) -> Outcome<i64> {

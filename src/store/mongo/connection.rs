@@ -35,6 +35,7 @@ pub(super) struct Connection {
     pub client: Client,
     pub users: Collection<Document>,
     pub sessions: Collection<Document>,
+    pub api_keys: Collection<Document>,
     pub keys: Collection<Document>,
     pub changes: Collection<Document>,
     pub counters: Collection<Document>,
@@ -63,6 +64,7 @@ impl Connection {
         Ok(Self {
             users: collection("users"),
             sessions: collection("sessions"),
+            api_keys: collection("api_keys"),
             keys: collection("keys"),
             changes: collection("changes"),
             counters: collection("counters"),

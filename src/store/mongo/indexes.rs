@@ -9,6 +9,7 @@ use mongodb::{Collection, IndexModel};
 
 use super::connection::Connection;
 use super::failure::{Outcome, code, is_duplicate};
+use super::{changes, keys};
 
 /// How long after its last token has expired a session stays if nobody prunes it: clocks of servers and gateways differ.
 const SLACK: Duration = Duration::from_hours(1);
@@ -16,13 +17,16 @@ const SLACK: Duration = Duration::from_hours(1);
 /// Returns why a name could be given to two accounts, if it could.
 pub(super) async fn ensure(on: &Connection) -> Outcome<Option<String>> {
     let mut problems = Vec::new();
-    for field in ["email_key", "username_key"] {
+    for field in ["email_key", "username_key", "external_id"] {
         problems.extend(ensure_unique(&on.users, field).await?);
     }
     let expire = IndexOptions::builder().expire_after(SLACK).build();
+    let unique = IndexOptions::builder().unique(true).build();
     let others = [
         (&on.sessions, doc! { "forget_at": 1 }, Some(expire)),
         (&on.sessions, doc! { "user_id": 1, "created_at": -1 }, None),
+        (&on.api_keys, doc! { "hash": 1 }, Some(unique)),
+        (&on.api_keys, doc! { "user_id": 1, "created_at": -1 }, None),
         (&on.changes, doc! { "at": 1 }, None),
         (&on.keys, doc! { "created_at": -1, "number": -1 }, None),
     ];
@@ -35,10 +39,12 @@ pub(super) async fn ensure(on: &Connection) -> Outcome<Option<String>> {
         }
     }
     // Here and not in the first transaction that needs it, where making a collection is a conflict of its own.
-    let counter = on.counters.update_one(doc! { "_id": "changes" }, doc! { "$setOnInsert": { "value": 0_i64 } });
-    match counter.upsert(true).await {
-        Err(error) if !is_duplicate(&error) => return Err(error.into()),
-        Ok(_) | Err(_) => {}
+    for counter in [changes::COUNTER, keys::COUNTER] {
+        let made = on.counters.update_one(doc! { "_id": counter }, doc! { "$setOnInsert": { "value": 0_i64 } });
+        match made.upsert(true).await {
+            Err(error) if !is_duplicate(&error) => return Err(error.into()),
+            Ok(_) | Err(_) => {}
+        }
     }
     Ok((!problems.is_empty()).then(|| problems.join("; ")))
 }

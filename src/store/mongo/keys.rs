@@ -5,35 +5,53 @@ use mongodb::bson::{Bson, Document, doc};
 use super::changes;
 use super::connection::Connection;
 use super::failure::Outcome;
+use super::reading;
 use super::transaction::Transaction;
-use super::values::{Fields, binary, date};
+use super::values::{Draft, Fields, binary, date, text};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::{ChangeKind, Result};
 use crate::token::key::{Algorithm, KeyRecord};
 
+/// The id of the counter by which keys of one moment have an order, in `counters`.
+pub(super) const COUNTER: &str = "keys";
+
 pub(super) async fn list(on: &Connection) -> Outcome<Vec<KeyRecord>> {
     // Of keys made in the same millisecond the one stored later is the newer.
-    let mut cursor = on.keys.find(doc! {}).sort(doc! { "created_at": -1, "number": -1 }).await?;
-    let mut keys = Vec::new();
-    while cursor.advance().await? {
-        keys.push(read(&cursor.deserialize_current()?)?);
-    }
-    Ok(keys)
+    reading::all(on.keys.find(doc! {}).sort(doc! { "created_at": -1, "number": -1 }).await?, read).await
 }
 
 pub(super) async fn ensure(work: &mut Transaction<'_>, key: &KeyRecord) -> Outcome<()> {
-    let live = doc! { "algorithm": key.algorithm.name(), "retired_at": Bson::Null };
-    if work.find_one(&work.on().keys, live).await?.is_some() {
+    if work.find_one(&work.on().keys, unretired(key)).await?.is_some() {
         return Ok(());
     }
-    put(work, key, key.created_at).await
+    publish(work, key).await
 }
 
-pub(super) async fn rotate(work: &mut Transaction<'_>, key: &KeyRecord, now: Timestamp) -> Outcome<()> {
-    let live = doc! { "algorithm": key.algorithm.name(), "retired_at": Bson::Null };
-    work.update(&work.on().keys, live, doc! { "$set": { "retired_at": date(now) } }).await?;
-    put(work, key, now).await
+pub(super) async fn rotate(work: &mut Transaction<'_>, key: &KeyRecord, replaces: Option<&str>) -> Outcome<bool> {
+    let on = work.on();
+    if let Some(replaces) = replaces {
+        let known = work.find(&on.keys, unretired(key)).await?;
+        let known: Vec<Newest<'_>> = known.iter().map(newest_key).collect::<Result<_>>()?;
+        if known.into_iter().max().is_none_or(|(_, _, kid)| kid != replaces) {
+            return Ok(false);
+        }
+    }
+    // One that waits for its turn, or for its end, gives way as well.
+    let later = doc! { "retired_at": { "$gt": date(key.signs_from) } };
+    let gives_way = doc! { "algorithm": key.algorithm.name(), "$or": [{ "retired_at": Bson::Null }, later] };
+    work.update(&on.keys, gives_way, doc! { "$set": { "retired_at": date(key.signs_from) } }).await?;
+    publish(work, key).await?;
+    Ok(true)
+}
+
+/// Puts the sealed form in the place of the plain one.
+pub(super) async fn seal(on: &Connection, keys: &[KeyRecord]) -> Outcome<()> {
+    for key in keys {
+        let sealed = doc! { "$set": { "private": binary(key.private.expose()), "sealed": true } };
+        on.keys.update_one(doc! { "_id": &key.kid, "sealed": false }, sealed).await?;
+    }
+    Ok(())
 }
 
 /// Deletes keys that were retired before `keep_after`.
@@ -53,20 +71,42 @@ fn old(keep_after: Timestamp) -> Document {
     doc! { "retired_at": { "$lt": date(keep_after) } }
 }
 
-/// Stores the key. One that is known already (imported a second time) comes back into use.
-async fn put(work: &mut Transaction<'_>, key: &KeyRecord, now: Timestamp) -> Outcome<()> {
-    let number = changes::append(work, &[ChangeKind::KeysChanged], now).await?;
-    let change = doc! {
-        "$set": {
-            "algorithm": key.algorithm.name(),
-            "private": binary(key.private.expose()),
-            "sealed": key.sealed,
-            "created_at": date(key.created_at),
-            "number": number,
-        },
-        "$unset": { "retired_at": "" },
-    };
+fn unretired(key: &KeyRecord) -> Document {
+    doc! { "algorithm": key.algorithm.name(), "retired_at": Bson::Null }
+}
+
+/// Stores the key and tells of it. One that is known already comes back into use.
+async fn publish(work: &mut Transaction<'_>, key: &KeyRecord) -> Outcome<()> {
+    put(work, &KeyRecord { retired_at: None, ..key.clone() }).await?;
+    changes::append(work, &[ChangeKind::KeysChanged], key.created_at).await
+}
+
+/// Stores the key as it is. One that is known already keeps its place among those of its moment.
+pub(super) async fn put(work: &mut Transaction<'_>, key: &KeyRecord) -> Outcome<()> {
+    let number = work.take_numbers(COUNTER, 1).await?;
+    let mut change = draft(key).into_update();
+    change.insert("$setOnInsert", doc! { "number": number });
     work.put(&work.on().keys, doc! { "_id": &key.kid }, change).await
+}
+
+fn draft(key: &KeyRecord) -> Draft {
+    let fields = vec![
+        ("algorithm", Some(text(key.algorithm.name()))),
+        ("private", Some(binary(key.private.expose()))),
+        ("sealed", Some(Bson::Boolean(key.sealed))),
+        ("created_at", Some(date(key.created_at))),
+        ("signs_from", Some(date(key.signs_from))),
+        ("retired_at", key.retired_at.map(date)),
+    ];
+    Draft { id: text(&key.kid), fields }
+}
+
+/// What decides which of two keys is the newer, and its id.
+type Newest<'a> = (Timestamp, i64, &'a str);
+
+fn newest_key(document: &Document) -> Result<Newest<'_>> {
+    let fields = Fields::of("keys", document);
+    Ok((fields.moment("created_at")?, fields.number("number")?, document.get_str("_id").unwrap_or_default()))
 }
 
 fn read(document: &Document) -> Result<KeyRecord> {
@@ -77,6 +117,7 @@ fn read(document: &Document) -> Result<KeyRecord> {
         private: Secret::new(fields.bytes("private")?),
         sealed: fields.flag("sealed")?,
         created_at: fields.moment("created_at")?,
+        signs_from: fields.moment("signs_from")?,
         retired_at: fields.optional_moment("retired_at")?,
     })
 }

@@ -1,14 +1,18 @@
-//! The shared store: a `MongoDB` replica set that several gateways use at once. This file bounds every intent in time and
+//! The shared store: a MongoDB replica set that several gateways use at once. This file bounds every intent in time and
 //! number and hands it to the room's other files, one per collection. Nothing here waits for the server at start: a store that
 //! can't be reached answers `Unavailable`, and by itself serves again when it is back.
 
+mod api_keys;
 mod changes;
 mod connection;
 mod failure;
 mod indexes;
 mod keys;
+mod profile;
+mod reading;
 mod sessions;
 mod transaction;
+mod transfer;
 mod users;
 mod values;
 mod watch;
@@ -23,8 +27,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
-    Change, NewSession, NewUser, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError, User,
-    UserChange, UserKey,
+    ApiKey, Batch, Change, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, RefreshRequest, Result,
+    Rotation, Session, Store, StoreError, User, UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -32,11 +36,14 @@ use crate::secret::Secret;
 use crate::token::key::KeyRecord;
 use connection::{Connection, PLACES};
 use failure::Outcome;
-use transaction::in_transaction;
+use transaction::{in_transaction, in_turn};
 use watch::Watch;
 
 /// How long an intent may take, waiting included: whoever asks has an answer within five seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How long a page or a batch may take when everything is moved: nobody waits at an endpoint for it. The server's own
+/// limit for a transaction.
+const TRANSFER: Duration = Duration::from_mins(1);
 
 /// How often the indexes are looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -46,7 +53,7 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 #[error("store.url is not a MongoDB URL that can be used; expected mongodb://HOST,HOST/DATABASE?replicaSet=NAME")]
 pub struct UrlError;
 
-/// The store in a `MongoDB` deployment.
+/// The store in a MongoDB deployment.
 pub struct MongoStore {
     url: Secret<String>,
     prefix: String,
@@ -72,26 +79,35 @@ impl MongoStore {
         })
     }
 
-    /// Returns what `intent` comes to, within [`PATIENCE`].
-    async fn run<T>(&self, intent: impl Future<Output = Outcome<T>> + Send) -> Result<T> {
+    /// Returns what `intent` comes to at the deployment once that is found fit for us, within [`PATIENCE`].
+    async fn run<'a, T, F>(&'a self, intent: impl FnOnce(&'a Connection) -> F + Send) -> Result<T>
+    where
+        F: Future<Output = Outcome<T>> + Send,
+    {
+        self.run_within(PATIENCE, intent).await
+    }
+
+    async fn run_within<'a, T, F>(
+        &'a self,
+        patience: Duration,
+        intent: impl FnOnce(&'a Connection) -> F + Send,
+    ) -> Result<T>
+    where
+        F: Future<Output = Outcome<T>> + Send,
+    {
         let bounded = async {
             // Closed with the store.
             let Ok(_place) = self.places.acquire().await else {
                 return Err(StoreError::Unavailable("it has been closed".into()).into());
             };
-            intent.await
+            let on = self.connection().await?;
+            on.prepare().await?;
+            intent(on).await
         };
-        match timeout(PATIENCE, bounded).await {
+        match timeout(patience, bounded).await {
             Ok(outcome) => outcome.map_err(StoreError::from),
-            Err(_late) => Err(StoreError::Unavailable(format!("MongoDB gave no answer within {PATIENCE:?}"))),
+            Err(_late) => Err(StoreError::Unavailable(format!("MongoDB gave no answer within {patience:?}"))),
         }
-    }
-
-    /// Returns the deployment, found fit for us.
-    async fn ready(&self) -> Outcome<&Connection> {
-        let connection = self.connection().await?;
-        connection.prepare().await?;
-        Ok(connection)
     }
 
     async fn connection(&self) -> Outcome<&Connection> {
@@ -121,14 +137,14 @@ async fn look_at_indexes(on: Arc<Connection>) {
 
 /// Whether a change gives an account a name.
 fn gives_a_name(change: &UserChange) -> bool {
-    matches!(change.email, Some(Some(_))) || matches!(change.username, Some(Some(_)))
+    let (email, username) = (matches!(change.email, Some(Some(_))), matches!(change.username, Some(Some(_))));
+    email || username || matches!(change.external_id, Some(Some(_)))
 }
 
 #[async_trait]
 impl Store for MongoStore {
     async fn insert_user(&self, user: NewUser, session: Option<NewSession>) -> Result<User> {
-        self.run(async {
-            let on = self.ready().await?;
+        self.run(|on| async {
             on.names_are_safe()?;
             users::insert(on, &user, session.as_ref()).await
         })
@@ -136,24 +152,15 @@ impl Store for MongoStore {
     }
 
     async fn find_user(&self, key: &UserKey) -> Result<Option<User>> {
-        self.run(async {
-            let on = self.ready().await?;
-            users::find(on, key).await
-        })
-        .await
+        self.run(|on| users::find(on, key)).await
     }
 
     async fn list_users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<User>> {
-        self.run(async {
-            let on = self.ready().await?;
-            users::list(on, after, limit).await
-        })
-        .await
+        self.run(|on| users::list(on, after, limit)).await
     }
 
     async fn update_user(&self, id: &UserId, change: UserChange, now: Timestamp) -> Result<User> {
-        self.run(async {
-            let on = self.ready().await?;
+        self.run(|on| async {
             if gives_a_name(&change) {
                 on.names_are_safe()?;
             }
@@ -164,82 +171,63 @@ impl Store for MongoStore {
     }
 
     async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<()> {
-        self.run(async {
-            let on = self.ready().await?;
-            let _turn = on.turn.lock().await;
-            in_transaction!(on, work => users::delete(work, id, now))
-        })
-        .await
+        self.run(|on| in_turn!(on, work => users::delete(work, id, now))).await
     }
 
     async fn change_password(&self, id: &UserId, change: PasswordChange, now: Timestamp) -> Result<()> {
-        self.run(async {
-            let on = self.ready().await?;
-            let _turn = on.turn.lock().await;
-            in_transaction!(on, work => users::change_password(work, id, &change, now))
-        })
-        .await
+        self.run(|on| in_turn!(on, work => users::change_password(work, id, &change, now))).await
     }
 
     async fn upgrade_hash(&self, id: &UserId, expected: &str, hash: &str) -> Result<()> {
-        self.run(async {
-            let on = self.ready().await?;
-            users::upgrade_hash(on, id, expected, hash).await
-        })
-        .await
+        self.run(|on| users::upgrade_hash(on, id, expected, hash)).await
     }
 
     async fn insert_session(&self, session: NewSession) -> Result<()> {
-        self.run(async {
-            let on = self.ready().await?;
-            in_transaction!(on, work => sessions::insert(work, &session))
-        })
-        .await
+        self.run(|on| async { in_transaction!(on, work => sessions::insert(work, &session)) }).await
     }
 
     async fn find_session(&self, id: SessionId) -> Result<Option<Session>> {
-        self.run(async {
-            let on = self.ready().await?;
-            sessions::find(on, id).await
-        })
-        .await
+        self.run(|on| sessions::find(on, id)).await
     }
 
     async fn list_sessions(&self, user: Option<&UserId>, now: Timestamp) -> Result<Vec<Session>> {
-        self.run(async {
-            let on = self.ready().await?;
-            sessions::list(on, user, now).await
-        })
-        .await
+        self.run(|on| sessions::list(on, user, now)).await
     }
 
     async fn rotate_refresh(&self, request: RefreshRequest) -> Result<Rotation> {
-        self.run(async {
-            let on = self.ready().await?;
-            sessions::rotate(on, &request).await
-        })
-        .await
+        self.run(|on| sessions::rotate(on, &request)).await
     }
 
     async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<bool> {
-        self.run(async {
-            let on = self.ready().await?;
-            sessions::end(on, id, now).await
-        })
-        .await
+        self.run(|on| sessions::end(on, id, now)).await
     }
 
     async fn end_sessions(&self, user: &UserId, keep: Option<SessionId>, now: Timestamp) -> Result<Vec<SessionId>> {
-        self.run(async {
-            let on = self.ready().await?;
-            sessions::end_all(on, user, keep, now).await
-        })
-        .await
+        self.run(|on| sessions::end_all(on, user, keep, now)).await
+    }
+
+    async fn insert_api_key(&self, new: NewApiKey) -> Result<()> {
+        self.run(|on| async { in_transaction!(on, work => api_keys::insert(work, &new)) }).await
+    }
+
+    async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, User)>> {
+        self.run(|on| api_keys::find(on, hash)).await
+    }
+
+    async fn list_api_keys(&self, user: Option<&UserId>) -> Result<Vec<ApiKey>> {
+        self.run(|on| api_keys::list(on, user)).await
+    }
+
+    async fn delete_api_key(&self, user: &UserId, id: SessionId, end: KeyEnd) -> Result<bool> {
+        self.run(|on| in_turn!(on, work => api_keys::delete(work, user, id, end))).await
+    }
+
+    async fn touch_api_keys(&self, used: Vec<(SessionId, Timestamp)>) -> Result<()> {
+        self.run(|on| api_keys::touch(on, &used)).await
     }
 
     async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>> {
-        self.run(async {
-            let on = self.ready().await?;
+        self.run(|on| async {
             let known = keys::list(on).await?;
             if known.iter().any(|known| known.algorithm == key.algorithm && known.retired_at.is_none()) {
                 return Ok(known);
@@ -251,37 +239,24 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn rotate_key(&self, key: KeyRecord, now: Timestamp) -> Result<()> {
-        self.run(async {
-            let on = self.ready().await?;
-            let _turn = on.turn.lock().await;
-            in_transaction!(on, work => keys::rotate(work, &key, now))
-        })
-        .await
+    async fn rotate_key(&self, key: KeyRecord, replaces: Option<&str>) -> Result<bool> {
+        self.run(|on| in_turn!(on, work => keys::rotate(work, &key, replaces))).await
+    }
+
+    async fn seal_keys(&self, sealed: Vec<KeyRecord>) -> Result<()> {
+        self.run(|on| keys::seal(on, &sealed)).await
     }
 
     async fn list_keys(&self) -> Result<Vec<KeyRecord>> {
-        self.run(async {
-            let on = self.ready().await?;
-            keys::list(on).await
-        })
-        .await
+        self.run(keys::list).await
     }
 
     async fn changes_after(&self, seq: i64) -> Result<Vec<Change>> {
-        self.run(async {
-            let on = self.ready().await?;
-            changes::after(on, seq).await
-        })
-        .await
+        self.run(|on| changes::after(on, seq)).await
     }
 
     async fn last_change(&self) -> Result<i64> {
-        self.run(async {
-            let on = self.ready().await?;
-            changes::last(on).await
-        })
-        .await
+        self.run(changes::last).await
     }
 
     async fn wait_for_change(&self) {
@@ -289,8 +264,7 @@ impl Store for MongoStore {
     }
 
     async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()> {
-        self.run(async {
-            let on = self.ready().await?;
+        self.run(|on| async move {
             sessions::prune(on, now).await?;
             if keys::any_to_prune(on, keep_after).await? {
                 let _turn = on.turn.lock().await;
@@ -301,13 +275,32 @@ impl Store for MongoStore {
         .await
     }
 
+    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
+        self.run_within(TRANSFER, |on| sessions::after(on, after, limit)).await
+    }
+
+    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
+        self.run_within(TRANSFER, |on| api_keys::after(on, after, limit)).await
+    }
+
+    async fn count(&self) -> Result<Counts> {
+        self.run_within(TRANSFER, transfer::count).await
+    }
+
+    async fn import(&self, batch: Batch) -> Result<()> {
+        self.run_within(TRANSFER, |on| async {
+            on.names_are_safe()?;
+            transfer::import(on, &batch).await
+        })
+        .await
+    }
+
     async fn ping(&self) -> Result<()> {
         // A write, so that a primary without its majority is noticed.
-        self.run(async {
-            let on = self.ready().await?;
+        self.run(|on| async {
             let seen = mongodb::bson::doc! { "$currentDate": { "asked_at": true } };
             on.counters.update_one(mongodb::bson::doc! { "_id": "ping" }, seen).upsert(true).await?;
-            Outcome::Ok(())
+            Ok(())
         })
         .await
     }

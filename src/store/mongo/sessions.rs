@@ -5,8 +5,9 @@ use mongodb::options::ReturnDocument;
 
 use super::connection::Connection;
 use super::failure::Outcome;
+use super::reading;
 use super::transaction::{Transaction, in_transaction};
-use super::values::{Fields, binary, date};
+use super::values::{Draft, Fields, binary, date, scopes, text};
 use super::{changes, users};
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -21,31 +22,50 @@ pub(super) async fn insert(work: &mut Transaction<'_>, session: &NewSession) -> 
     }
     // A write to the user, so that whoever disables them or changes their password meanwhile meets this transaction there:
     // having read the same document alone, both would succeed, and the session would outlive its end.
-    let begun = work.update(&work.on().users, user, doc! { "$inc": { "sessions_begun": 1_i64 } }).await?;
-    if begun == 0 {
+    let found = work.update(&work.on().users, user, doc! { "$inc": { "sessions_begun": 1_i64 } }).await?;
+    if found == 0 {
         return Err(StoreError::NotFound.into());
     }
-    work.insert(&work.on().sessions, document(session)).await
+    work.insert(&work.on().sessions, begun(session)).await
 }
 
-pub(super) fn document(session: &NewSession) -> Document {
-    let mut document = doc! {
-        "_id": session.id.to_string(),
-        "user_id": session.user_id.as_str(),
-        "created_at": date(session.created_at),
-        "last_used_at": date(session.created_at),
-        "ip": &session.origin.ip,
-        "user_agent": &session.origin.user_agent,
-        "refresh_current": binary(&session.refresh.current),
-        "rotated_at": date(session.refresh.rotated_at),
-        "expires_at": date(session.refresh.expires_at),
-        "access_expires_at": date(session.access_expires_at),
-        "forget_at": date(session.refresh.expires_at.max(session.access_expires_at)),
+/// Returns the document of a session that begins.
+pub(super) fn begun(new: &NewSession) -> Document {
+    let new = new.clone();
+    let session = Session {
+        id: new.id,
+        user_id: new.user_id,
+        created_at: new.created_at,
+        last_used_at: new.created_at,
+        origin: new.origin,
+        refresh: new.refresh,
+        access_expires_at: new.access_expires_at,
+        scopes: new.scopes,
     };
-    if let Some(previous) = &session.refresh.previous {
-        document.insert("refresh_previous", binary(previous));
-    }
-    document
+    draft(&session).into_document()
+}
+
+pub(super) fn draft(session: &Session) -> Draft {
+    let fields = vec![
+        ("user_id", Some(text(session.user_id.as_str()))),
+        ("created_at", Some(date(session.created_at))),
+        ("last_used_at", Some(date(session.last_used_at))),
+        ("ip", Some(text(&session.origin.ip))),
+        ("user_agent", Some(text(&session.origin.user_agent))),
+        ("refresh_current", Some(binary(&session.refresh.current))),
+        ("refresh_previous", session.refresh.previous.as_ref().map(|previous| binary(previous))),
+        ("rotated_at", Some(date(session.refresh.rotated_at))),
+        ("expires_at", Some(date(session.refresh.expires_at))),
+        ("access_expires_at", Some(date(session.access_expires_at))),
+        ("forget_at", Some(date(session.refresh.expires_at.max(session.access_expires_at)))),
+        ("scopes", session.scopes.as_deref().map(scopes)),
+    ];
+    Draft { id: text(session.id.to_string()), fields }
+}
+
+pub(super) async fn after(on: &Connection, after: Option<SessionId>, limit: usize) -> Outcome<Vec<Session>> {
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    reading::page(&on.sessions, &after, limit, read).await
 }
 
 pub(super) async fn find(on: &Connection, id: SessionId) -> Outcome<Option<Session>> {
@@ -58,12 +78,7 @@ pub(super) async fn list(on: &Connection, user: Option<&UserId>, now: Timestamp)
     if let Some(user) = user {
         live.insert("user_id", user.as_str());
     }
-    let mut cursor = on.sessions.find(live).sort(doc! { "created_at": -1, "_id": 1 }).await?;
-    let mut sessions = Vec::new();
-    while cursor.advance().await? {
-        sessions.push(read(&cursor.deserialize_current()?)?);
-    }
-    Ok(sessions)
+    reading::all(on.sessions.find(live).sort(doc! { "created_at": -1, "_id": 1 }).await?, read).await
 }
 
 /// Judges the presented token by the session as it is, and writes the verdict only if it still is so; else judges again. A user who
@@ -214,5 +229,6 @@ fn read(document: &Document) -> Result<Session> {
             expires_at: fields.moment("expires_at")?,
         },
         access_expires_at: fields.moment("access_expires_at")?,
+        scopes: fields.optional_scopes("scopes")?,
     })
 }

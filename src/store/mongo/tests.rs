@@ -11,6 +11,7 @@ use super::*;
 use crate::identity::email::Email;
 use crate::store::SharedStore;
 use crate::store::contract::Home;
+use crate::store::records::ProfileFields;
 use server::Deployment;
 
 /// A database that no other test uses.
@@ -59,8 +60,11 @@ fn new_user(name: &str) -> NewUser {
         last_name: None,
         full_name: None,
         phone: None,
+        profile: ProfileFields::new(),
+        external_id: None,
         roles: Vec::new(),
         is_active: true,
+        email_verified: false,
         password_hash: None,
         now: Timestamp::from_secs(1),
     }
@@ -90,7 +94,7 @@ async fn a_prefix_is_part_of_every_name() {
     store.insert_user(new_user("ada"), None).await.unwrap();
     let mut names = home.by_hand().await.list_collection_names().await.unwrap();
     names.sort();
-    assert_eq!(names, ["gate_changes", "gate_counters", "gate_keys", "gate_sessions", "gate_users"]);
+    assert_eq!(names, ["gate_api_keys", "gate_changes", "gate_counters", "gate_keys", "gate_sessions", "gate_users"]);
 }
 
 #[tokio::test]
@@ -113,7 +117,7 @@ async fn a_name_that_two_accounts_have_stops_registrations_and_nothing_else_unti
     assert_eq!(store.ping().await, Ok(()));
 
     users.delete_one(doc! { "_id": "copy" }).await.unwrap();
-    store.ready().await.unwrap().look_at_indexes().await.unwrap();
+    store.connection().await.unwrap().look_at_indexes().await.unwrap();
     store.insert_user(new_user("grace"), None).await.unwrap();
 }
 

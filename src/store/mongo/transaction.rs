@@ -2,15 +2,17 @@
 //! done again from the beginning; a commit whose answer was lost is asked for again, which the server takes for the same one.
 //! How long that may go on is bounded by whoever runs the intent.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use mongodb::bson::Document;
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use mongodb::options::{ReadConcern, TransactionOptions};
+use mongodb::options::{ReadConcern, ReturnDocument, TransactionOptions};
 use mongodb::{ClientSession, Collection};
 
 use super::connection::{Connection, write_concern};
 use super::failure::{Failure, Outcome, code};
+use super::values::{Draft, Fields};
 use crate::secret::random_bytes;
 use crate::store::StoreError;
 
@@ -42,6 +44,17 @@ macro_rules! in_transaction {
     }};
 }
 pub(super) use in_transaction;
+
+/// The same for what takes a number for a change: one after the other, where others meet.
+macro_rules! in_turn {
+    ($connection:expr, $name:ident => $step:expr) => {
+        async {
+            let _turn = $connection.turn.lock().await;
+            $crate::store::mongo::transaction::in_transaction!($connection, $name => $step)
+        }
+    };
+}
+pub(super) use in_turn;
 
 impl<'a> Transaction<'a> {
     pub(super) async fn begin(on: &'a Connection) -> Outcome<Self> {
@@ -151,16 +164,29 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Returns the document as `change` has left it.
-    pub(super) async fn find_and_update(
-        &mut self,
-        collection: &Collection<Document>,
-        filter: Document,
-        change: Document,
-    ) -> Outcome<Option<Document>> {
-        let after = mongodb::options::ReturnDocument::After;
-        let found = collection.find_one_and_update(filter, change).upsert(true).return_document(after);
-        Ok(found.session(&mut self.session).await?)
+    /// Writes every draft into the document that has its id, else as a new one.
+    pub(super) async fn put_all(&mut self, collection: &Collection<Document>, drafts: Vec<Draft>) -> Outcome<()> {
+        let ids: Vec<Bson> = drafts.iter().map(|draft| draft.id.clone()).collect();
+        let present = self.find(collection, doc! { "_id": { "$in": ids } }).await?;
+        let present: HashSet<&Bson> = present.iter().filter_map(|document| document.get("_id")).collect();
+        let (old, new): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|draft| present.contains(&draft.id));
+        for draft in old {
+            self.update(collection, doc! { "_id": draft.id.clone() }, draft.into_update()).await?;
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.insert_all(collection, new.into_iter().map(Draft::into_document).collect()).await
+    }
+
+    /// Returns the first of `count` numbers of a counter that nobody else gets.
+    pub(super) async fn take_numbers(&mut self, counter: &str, count: i64) -> Outcome<i64> {
+        let raise = doc! { "$inc": { "value": count } };
+        let counters = &self.on.counters;
+        let after = counters.find_one_and_update(doc! { "_id": counter }, raise).upsert(true);
+        let after = after.return_document(ReturnDocument::After).session(&mut self.session).await?;
+        let after = after.ok_or_else(|| StoreError::Damaged(format!("counters has no counter of {counter}")))?;
+        Ok(Fields::of("counters", &after).number("value")? - count + 1)
     }
 
     /// Returns how many documents are gone.

@@ -5,40 +5,35 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::connection::Connection;
 use super::failure::{Failure, Outcome, is_duplicate};
+use super::profile::{document_of, profile_of};
 use super::transaction::{Transaction, in_transaction};
-use super::values::{Fields, date};
-use super::{changes, sessions};
+use super::values::{Draft, Fields, date, text, texts};
+use super::{changes, reading, sessions};
 use crate::clock::Timestamp;
-use crate::identity::{Role, UserId};
+use crate::identity::{ExternalId, Role, UserId};
+use crate::store::stored::Stored;
 use crate::store::{ChangeKind, NewSession, NewUser, PasswordChange, Result, StoreError, User, UserChange, UserKey};
-
-/// A user with the two keys that no other room sees again.
-struct Stored {
-    user: User,
-    email_key: Option<String>,
-    username_key: Option<String>,
-}
 
 /// Inserts the user, and with it their first session: both or neither.
 pub(super) async fn insert(on: &Connection, new: &NewUser, session: Option<&NewSession>) -> Outcome<User> {
-    let stored = stored_from(new);
+    let stored = Stored::of(new);
     if session.is_some_and(|session| !may_begin(&stored.user, session)) {
         return Err(StoreError::NotFound.into());
     }
     let inserted = match session {
-        None => on.users.insert_one(document(&stored)).await.map(drop).map_err(Failure::from),
+        None => on.users.insert_one(draft(&stored).into_document()).await.map(drop).map_err(Failure::from),
         Some(session) => insert_both(on, &stored, session).await,
     };
     match inserted {
         Ok(()) => Ok(stored.user),
-        Err(failure) => Err(named(on, failure, &stored, None).await),
+        Err(failure) => Err(named(on, failure, &[stored], Write::Insert).await),
     }
 }
 
 async fn insert_both(on: &Connection, stored: &Stored, session: &NewSession) -> Outcome<()> {
     in_transaction!(on, work => async {
-        work.insert(&on.users, document(stored)).await?;
-        work.insert(&on.sessions, sessions::document(session)).await
+        work.insert(&on.users, draft(stored).into_document()).await?;
+        work.insert(&on.sessions, sessions::begun(session)).await
     })
 }
 
@@ -47,28 +42,46 @@ fn may_begin(user: &User, session: &NewSession) -> bool {
     user.is_active && user.id == session.user_id && same_password
 }
 
-/// Returns what broke a unique index: the e-mail first, by anyone but `except`. The server names an index, but in an order of its
-/// own, and a row imported twice would be refused for its id.
-async fn named(on: &Connection, failure: Failure, stored: &Stored, except: Option<&UserId>) -> Failure {
+/// Whether a document with the id of the one that is written may be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Write {
+    Insert,
+    Replace,
+}
+
+/// Returns what broke a unique index when `users` were to be written: the e-mail first, then the other names. The server names
+/// an index, but in an order of its own, and a row imported twice would be refused for its id.
+pub(super) async fn named(on: &Connection, failure: Failure, users: &[Stored], write: Write) -> Failure {
     let Failure::Driver(error) = &failure else { return failure };
     if !is_duplicate(error) {
         return failure;
     }
-    let names = [
-        ("email_key", &stored.email_key, StoreError::EmailTaken),
-        ("username_key", &stored.username_key, StoreError::UsernameTaken),
-    ];
-    for (field, key, taken) in names {
-        let Some(key) = key else { continue };
-        match on.users.find_one(doc! { field: key }).await {
-            Ok(Some(owner)) if except.is_none_or(|except| owner.get_str("_id").ok() != Some(except.as_str())) => {
-                return taken.into();
-            }
-            Ok(Some(_) | None) => {}
-            Err(error) => return error.into(),
+    for stored in users {
+        match taken_name(on, stored, write).await {
+            Ok(Some(taken)) => return taken.into(),
+            Ok(None) => {}
+            Err(error) => return error,
         }
     }
     failure
+}
+
+/// Returns which name of the user is taken.
+async fn taken_name(on: &Connection, stored: &Stored, write: Write) -> Outcome<Option<StoreError>> {
+    let external_id = stored.user.external_id.as_ref().map(ExternalId::as_str);
+    let names = [
+        ("email_key", stored.email_key.as_deref(), StoreError::EmailTaken),
+        ("username_key", stored.username_key.as_deref(), StoreError::UsernameTaken),
+        ("external_id", external_id, StoreError::ExternalIdTaken),
+    ];
+    for (field, key, taken) in names {
+        let Some(key) = key else { continue };
+        let Some(owner) = on.users.find_one(doc! { field: key }).await? else { continue };
+        if write == Write::Insert || owner.get_str("_id").ok() != Some(stored.user.id.as_str()) {
+            return Ok(Some(taken));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) async fn find(on: &Connection, key: &UserKey) -> Outcome<Option<User>> {
@@ -76,32 +89,21 @@ pub(super) async fn find(on: &Connection, key: &UserKey) -> Outcome<Option<User>
         UserKey::Id(id) => doc! { "_id": id.as_str() },
         UserKey::Email(email) => doc! { "email_key": email.key() },
         UserKey::Username(username) => doc! { "username_key": username.key() },
+        UserKey::ExternalId(id) => doc! { "external_id": id.as_str() },
     };
     let found = on.users.find_one(filter).await?;
     Ok(found.map(|document| read(&document)).transpose()?)
 }
 
 pub(super) async fn list(on: &Connection, after: Option<&UserId>, limit: usize) -> Outcome<Vec<User>> {
-    if limit == 0 {
-        // To the server a limit of zero is none.
-        return Ok(Vec::new());
-    }
-    // No id is empty, so the empty text comes before all of them.
-    let later = doc! { "_id": { "$gt": after.map_or("", UserId::as_str) } };
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut cursor = on.users.find(later).sort(doc! { "_id": 1 }).limit(limit).await?;
-    let mut users = Vec::new();
-    while cursor.advance().await? {
-        users.push(read(&cursor.deserialize_current()?)?);
-    }
-    Ok(users)
+    reading::page(&on.users, after.map_or("", UserId::as_str), limit, read).await
 }
 
 pub(super) async fn update(on: &Connection, id: &UserId, change: &UserChange, now: Timestamp) -> Outcome<User> {
     let mut wanted = None;
     let outcome = in_transaction!(on, work => write_change(work, id, change, now, &mut wanted));
     match (outcome, wanted) {
-        (Err(failure), Some(wanted)) => Err(named(on, failure, &wanted, Some(id)).await),
+        (Err(failure), Some(wanted)) => Err(named(on, failure, &[wanted], Write::Replace).await),
         (outcome, _) => outcome,
     }
 }
@@ -118,13 +120,13 @@ async fn write_change(
     let document = work.find_one(&work.on().users, by_id.clone()).await?.ok_or(StoreError::NotFound)?;
     let mut stored = read_stored(&document)?;
     let before = stored.user.clone();
-    apply(&mut stored, change.clone());
+    stored.apply(change.clone());
     if stored.user == before {
         return Ok(before);
     }
     stored.user.updated_at = now;
     let user = stored.user.clone();
-    let statement = replacement(&stored);
+    let statement = draft(&stored).into_update();
     *wanted = Some(stored);
     work.update(&work.on().users, by_id, statement).await?;
     let mut told = Vec::new();
@@ -140,6 +142,8 @@ pub(super) async fn delete(work: &mut Transaction<'_>, id: &UserId, now: Timesta
     if work.delete(&work.on().users, doc! { "_id": id.as_str() }).await? == 0 {
         return Err(StoreError::NotFound.into());
     }
+    // The line that `changes` has of the user tells of their keys as well.
+    work.delete(&work.on().api_keys, doc! { "user_id": id.as_str() }).await?;
     let mut told = sessions::take(work, doc! { "user_id": id.as_str() }).await?;
     told.push(ChangeKind::UserChanged(id.clone()));
     changes::append(work, &told, now).await?;
@@ -177,99 +181,30 @@ pub(super) async fn upgrade_hash(on: &Connection, id: &UserId, expected: &str, h
     if changed.matched_count == 0 { Err(StoreError::NotFound.into()) } else { Ok(()) }
 }
 
-fn stored_from(new: &NewUser) -> Stored {
-    Stored {
-        email_key: new.email.as_ref().map(|email| email.key().to_owned()),
-        username_key: new.username.as_ref().map(|username| username.key().to_owned()),
-        user: User {
-            id: new.id.clone(),
-            email: new.email.as_ref().map(|email| email.address().to_owned()),
-            username: new.username.as_ref().map(|username| username.name().to_owned()),
-            first_name: new.first_name.clone(),
-            last_name: new.last_name.clone(),
-            full_name: new.full_name.clone(),
-            phone: new.phone.clone(),
-            roles: new.roles.clone(),
-            is_active: new.is_active,
-            email_verified: false,
-            password_hash: new.password_hash.clone(),
-            password_changed_at: new.now,
-            created_at: new.now,
-            updated_at: new.now,
-        },
-    }
-}
-
-fn apply(stored: &mut Stored, change: UserChange) {
-    let user = &mut stored.user;
-    if let Some(email) = change.email {
-        let address = email.as_ref().map(|email| email.address().to_owned());
-        user.email_verified = user.email_verified && user.email == address;
-        user.email = address;
-        stored.email_key = email.as_ref().map(|email| email.key().to_owned());
-    }
-    if let Some(username) = change.username {
-        user.username = username.as_ref().map(|username| username.name().to_owned());
-        stored.username_key = username.as_ref().map(|username| username.key().to_owned());
-    }
-    set(&mut user.first_name, change.first_name);
-    set(&mut user.last_name, change.last_name);
-    set(&mut user.full_name, change.full_name);
-    set(&mut user.phone, change.phone);
-    set(&mut user.roles, change.roles);
-    set(&mut user.is_active, change.is_active);
-}
-
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
-}
-
-/// Returns every field that the store knows but the id, with its value; `None` for one that must be absent.
-fn fields(stored: &Stored) -> [(&'static str, Option<Bson>); 15] {
+pub(super) fn draft(stored: &Stored) -> Draft {
     let Stored { user, email_key, username_key } = stored;
-    let text = |text: &Option<String>| text.clone().map(Bson::String);
-    let roles = user.roles.iter().map(|role| Bson::String(role.as_str().to_owned())).collect();
-    [
-        ("email", text(&user.email)),
-        ("email_key", text(email_key)),
-        ("username", text(&user.username)),
-        ("username_key", text(username_key)),
-        ("first_name", text(&user.first_name)),
-        ("last_name", text(&user.last_name)),
-        ("full_name", text(&user.full_name)),
-        ("phone", text(&user.phone)),
-        ("roles", Some(Bson::Array(roles))),
+    let optional = |value: &Option<String>| value.as_ref().map(text);
+    let profile = Some(&user.profile).filter(|profile| !profile.is_empty());
+    let fields = vec![
+        ("email", optional(&user.email)),
+        ("email_key", optional(email_key)),
+        ("username", optional(&user.username)),
+        ("username_key", optional(username_key)),
+        ("first_name", optional(&user.first_name)),
+        ("last_name", optional(&user.last_name)),
+        ("full_name", optional(&user.full_name)),
+        ("phone", optional(&user.phone)),
+        ("profile", profile.map(|profile| Bson::Document(document_of(profile)))),
+        ("external_id", user.external_id.as_ref().map(|id| text(id.as_str()))),
+        ("roles", Some(texts(user.roles.iter().map(Role::as_str)))),
         ("is_active", Some(Bson::Boolean(user.is_active))),
         ("email_verified", Some(Bson::Boolean(user.email_verified))),
-        ("password_hash", text(&user.password_hash)),
+        ("password_hash", optional(&user.password_hash)),
         ("password_changed_at", Some(date(user.password_changed_at))),
         ("created_at", Some(date(user.created_at))),
         ("updated_at", Some(date(user.updated_at))),
-    ]
-}
-
-fn document(stored: &Stored) -> Document {
-    let mut document = doc! { "_id": stored.user.id.as_str() };
-    document.extend(fields(stored).into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    document
-}
-
-/// Returns the update that leaves fields alone which the store does not know.
-fn replacement(stored: &Stored) -> Document {
-    let (mut set, mut unset) = (Document::new(), Document::new());
-    for (name, value) in fields(stored) {
-        match value {
-            Some(value) => set.insert(name, value),
-            None => unset.insert(name, ""),
-        };
-    }
-    let mut update = doc! { "$set": set };
-    if !unset.is_empty() {
-        update.insert("$unset", unset);
-    }
-    update
+    ];
+    Draft { id: text(user.id.as_str()), fields }
 }
 
 fn read_stored(document: &Document) -> Result<Stored> {
@@ -291,6 +226,10 @@ pub(super) fn read(document: &Document) -> Result<User> {
         last_name: fields.optional_text("last_name")?,
         full_name: fields.optional_text("full_name")?,
         phone: fields.optional_text("phone")?,
+        profile: fields
+            .read_optional("profile", "a JSON object", |value| profile_of(value.as_document()?))?
+            .unwrap_or_default(),
+        external_id: fields.optional_parsed("external_id", "an id of another system", ExternalId::parse)?,
         roles: fields.list("roles", "a list of roles", Role::parse)?,
         is_active: fields.flag("is_active")?,
         email_verified: fields.flag("email_verified")?,

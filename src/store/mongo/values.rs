@@ -2,10 +2,10 @@
 //! wrote is an error that names the field, never a default; fields that we don't know are left alone.
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, DateTime, Document};
+use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 
 use crate::clock::Timestamp;
-use crate::identity::{SessionId, UserId};
+use crate::identity::{Scope, SessionId, UserId};
 use crate::store::{Result, StoreError};
 use crate::token::refresh::JtiHash;
 
@@ -15,6 +15,48 @@ pub(super) fn date(moment: Timestamp) -> Bson {
 
 pub(super) fn binary(bytes: &[u8]) -> Bson {
     Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() })
+}
+
+pub(super) fn text(text: impl AsRef<str>) -> Bson {
+    Bson::String(text.as_ref().to_owned())
+}
+
+pub(super) fn texts(all: impl IntoIterator<Item = impl AsRef<str>>) -> Bson {
+    Bson::Array(all.into_iter().map(text).collect())
+}
+
+pub(super) fn scopes(scopes: &[Scope]) -> Bson {
+    texts(scopes.iter().map(Scope::as_str))
+}
+
+/// A document to be written: its id, and every other field that the store knows; `None` for one that must be absent.
+pub(super) struct Draft {
+    pub id: Bson,
+    pub fields: Vec<(&'static str, Option<Bson>)>,
+}
+
+impl Draft {
+    pub(super) fn into_document(self) -> Document {
+        let mut document = doc! { "_id": self.id };
+        document.extend(self.fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        document
+    }
+
+    /// Returns the update that leaves fields alone which the store does not know.
+    pub(super) fn into_update(self) -> Document {
+        let (mut set, mut unset) = (Document::new(), Document::new());
+        for (name, value) in self.fields {
+            match value {
+                Some(value) => set.insert(name, value),
+                None => unset.insert(name, ""),
+            };
+        }
+        let mut update = doc! { "$set": set };
+        if !unset.is_empty() {
+            update.insert("$unset", unset);
+        }
+        update
+    }
 }
 
 /// Reads the fields of one document of a collection.
@@ -43,7 +85,16 @@ impl<'a> Fields<'a> {
         self.present(field).and_then(convert).ok_or_else(|| self.foreign(field, expected))
     }
 
-    fn read_optional<T>(
+    pub(super) fn optional_parsed<T>(
+        self,
+        field: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        self.read_optional(field, expected, |value| parse(value.as_str()?))
+    }
+
+    pub(super) fn read_optional<T>(
         self,
         field: &str,
         expected: &str,
@@ -58,7 +109,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn optional_text(self, field: &str) -> Result<Option<String>> {
-        self.read_optional(field, "a text", |value| value.as_str().map(str::to_owned))
+        self.optional_parsed(field, "a text", |text| Some(text.to_owned()))
     }
 
     /// Returns what `parse` makes of a text.
@@ -69,6 +120,10 @@ impl<'a> Fields<'a> {
     /// Returns what `parse` makes of each text of a list.
     pub(super) fn list<T>(self, field: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>> {
         self.read(field, expected, |value| value.as_array()?.iter().map(|item| parse(item.as_str()?)).collect())
+    }
+
+    pub(super) fn optional_scopes(self, field: &str) -> Result<Option<Vec<Scope>>> {
+        self.present(field).map(|_| self.list(field, "a list of scopes", Scope::parse)).transpose()
     }
 
     pub(super) fn user_id(self, field: &str) -> Result<UserId> {

@@ -19,7 +19,7 @@ use super::failure::code;
 /// How long the server may wait for a change before it says that there is none.
 const AWAIT: Duration = Duration::from_millis(400);
 /// A stream that says nothing for so long can't be counted on: the promise is one second.
-const SILENCE: Duration = Duration::from_millis(1000);
+const SILENCE: Duration = Duration::from_secs(1);
 /// How often changes are asked for while there is no stream, and a stream is tried.
 const ASK: Duration = Duration::from_millis(250);
 /// How often they are asked for beside a stream that seems well.

@@ -12,6 +12,15 @@ const USER_CHANGED: &str = "user_changed";
 const KEYS_CHANGED: &str = "keys_changed";
 
 pub(super) fn append(database: &Connection, kind: &ChangeKind, at: Timestamp) -> Result<()> {
+    write(database, None, kind, at)
+}
+
+/// Writes a line of another store under its number; the counter goes on from the highest.
+pub(super) fn import(database: &Connection, change: &Change) -> Result<()> {
+    write(database, Some(change.seq), &change.kind, change.at)
+}
+
+fn write(database: &Connection, seq: Option<i64>, kind: &ChangeKind, at: Timestamp) -> Result<()> {
     let (name, session, user, remember_until) = match kind {
         ChangeKind::SessionEnded { session, user, remember_until } => {
             (SESSION_ENDED, Some(session), Some(user), Some(remember_until))
@@ -21,9 +30,10 @@ pub(super) fn append(database: &Connection, kind: &ChangeKind, at: Timestamp) ->
     };
     database
         .prepare_cached(
-            "INSERT INTO changes (at, kind, session_id, user_id, remember_until) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO changes (seq, at, kind, session_id, user_id, remember_until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![at, name, session, user, remember_until])?;
+        .execute(params![seq, at, name, session, user, remember_until])?;
     Ok(())
 }
 

@@ -35,6 +35,8 @@ fn taken(error: &Error) -> StoreError {
         StoreError::EmailTaken
     } else if text.contains("users.username_key") {
         StoreError::UsernameTaken
+    } else if text.contains("users.external_id") {
+        StoreError::ExternalIdTaken
     } else {
         StoreError::Damaged(text)
     }

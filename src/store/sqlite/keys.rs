@@ -12,7 +12,8 @@ pub(super) fn list(database: &Connection) -> Result<Vec<KeyRecord>> {
     // Of keys made in the same millisecond the one inserted later is the newer.
     database
         .prepare_cached(
-            "SELECT kid, algorithm, private, sealed, created_at, retired_at FROM keys ORDER BY created_at DESC, rowid DESC",
+            "SELECT kid, algorithm, private, sealed, created_at, signs_from, retired_at FROM keys
+             ORDER BY created_at DESC, rowid DESC",
         )?
         .query_and_then([], read)?
         .collect()
@@ -29,12 +30,30 @@ pub(super) fn ensure(database: &Connection, key: &KeyRecord) -> Result<Vec<KeyRe
     list(database)
 }
 
-pub(super) fn rotate(database: &Connection, key: &KeyRecord, now: Timestamp) -> Result<()> {
+pub(super) fn rotate(database: &Connection, key: &KeyRecord, replaces: Option<&str>) -> Result<bool> {
+    if let Some(replaces) = replaces {
+        let newest = list(database)?.into_iter().find(|old| old.algorithm == key.algorithm && old.retired_at.is_none());
+        if newest.is_none_or(|newest| newest.kid != replaces) {
+            return Ok(false);
+        }
+    }
+    // One that waits for its turn, or for its end, gives way as well.
     database
-        .prepare_cached("UPDATE keys SET retired_at = ?2 WHERE algorithm = ?1 AND retired_at IS NULL")?
-        .execute(params![key.algorithm, now])?;
+        .prepare_cached(
+            "UPDATE keys SET retired_at = ?2 WHERE algorithm = ?1 AND (retired_at IS NULL OR retired_at > ?2)",
+        )?
+        .execute(params![key.algorithm, key.signs_from])?;
     put(database, key)?;
-    changes::append(database, &ChangeKind::KeysChanged, now)
+    changes::append(database, &ChangeKind::KeysChanged, key.created_at)?;
+    Ok(true)
+}
+
+/// Overwrites the private key of a record that is not sealed yet (`secure_delete` wipes the old bytes).
+pub(super) fn seal(database: &Connection, key: &KeyRecord) -> Result<()> {
+    database
+        .prepare_cached("UPDATE keys SET private = ?2, sealed = 1 WHERE kid = ?1 AND sealed = 0")?
+        .execute(params![key.kid, key.private.expose()])?;
+    Ok(())
 }
 
 /// Deletes keys that were retired before `keep_after`.
@@ -50,10 +69,19 @@ pub(super) fn prune(database: &Connection, now: Timestamp, keep_after: Timestamp
 fn put(database: &Connection, key: &KeyRecord) -> Result<()> {
     database
         .prepare_cached(
-            "INSERT INTO keys (kid, algorithm, private, sealed, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (kid) DO UPDATE SET algorithm = ?2, private = ?3, sealed = ?4, created_at = ?5, retired_at = NULL",
+            "INSERT INTO keys (kid, algorithm, private, sealed, created_at, signs_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (kid) DO UPDATE SET algorithm = ?2, private = ?3, sealed = ?4, created_at = ?5, signs_from = ?6,
+                                             retired_at = NULL",
         )?
-        .execute(params![key.kid, key.algorithm, key.private.expose(), key.sealed, key.created_at])?;
+        .execute(params![key.kid, key.algorithm, key.private.expose(), key.sealed, key.created_at, key.signs_from])?;
+    Ok(())
+}
+
+pub(super) fn import(database: &Connection, key: &KeyRecord) -> Result<()> {
+    put(database, key)?;
+    database
+        .prepare_cached("UPDATE keys SET retired_at = ?2 WHERE kid = ?1")?
+        .execute(params![key.kid, key.retired_at])?;
     Ok(())
 }
 
@@ -64,6 +92,7 @@ fn read(row: &Row<'_>) -> Result<KeyRecord> {
         private: Secret::new(row.get("private")?),
         sealed: row.get("sealed")?,
         created_at: row.get("created_at")?,
+        signs_from: row.get("signs_from")?,
         retired_at: row.get("retired_at")?,
     })
 }

@@ -2,6 +2,8 @@
 //! This file opens it and hands each intent of [`Store`] to the thread that carries it out; the intents themselves
 //! are plain functions over a connection, one file per table. Another process may have the same file open.
 
+mod api_keys;
+mod backup;
 mod changes;
 mod failure;
 mod keys;
@@ -9,6 +11,7 @@ mod queue;
 mod reader;
 mod schema;
 mod sessions;
+mod transfer;
 mod users;
 mod values;
 mod writer;
@@ -17,11 +20,12 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-pub use schema::OpenError;
+pub use backup::{BackupError, Existing, back_up};
+pub use schema::{OpenError, is_open_elsewhere};
 
 use super::{
-    Change, NewSession, NewUser, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, User, UserChange,
-    UserKey,
+    ApiKey, Batch, Change, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, RefreshRequest, Result,
+    Rotation, Session, Store, User, UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -112,12 +116,39 @@ impl Store for SqliteStore {
         self.writer.run(move |database| sessions::end_all(database, &user, keep, now)).await
     }
 
+    async fn insert_api_key(&self, new: NewApiKey) -> Result<()> {
+        self.writer.run(move |database| api_keys::insert(database, &new)).await
+    }
+
+    async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, User)>> {
+        self.readers.run(move |database| api_keys::find(database, hash)).await
+    }
+
+    async fn list_api_keys(&self, user: Option<&UserId>) -> Result<Vec<ApiKey>> {
+        let user = user.cloned();
+        self.readers.run(move |database| api_keys::list(database, user.as_ref())).await
+    }
+
+    async fn delete_api_key(&self, user: &UserId, id: SessionId, end: KeyEnd) -> Result<bool> {
+        let user = user.clone();
+        self.writer.run(move |database| api_keys::delete(database, &user, id, end)).await
+    }
+
+    async fn touch_api_keys(&self, used: Vec<(SessionId, Timestamp)>) -> Result<()> {
+        self.writer.run(move |database| api_keys::touch(database, &used)).await
+    }
+
     async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>> {
         self.writer.run(move |database| keys::ensure(database, &key)).await
     }
 
-    async fn rotate_key(&self, key: KeyRecord, now: Timestamp) -> Result<()> {
-        self.writer.run(move |database| keys::rotate(database, &key, now)).await
+    async fn rotate_key(&self, key: KeyRecord, replaces: Option<&str>) -> Result<bool> {
+        let replaces = replaces.map(str::to_owned);
+        self.writer.run(move |database| keys::rotate(database, &key, replaces.as_deref())).await
+    }
+
+    async fn seal_keys(&self, sealed: Vec<KeyRecord>) -> Result<()> {
+        self.writer.run(move |database| sealed.iter().try_for_each(|key| keys::seal(database, key))).await
     }
 
     async fn list_keys(&self) -> Result<Vec<KeyRecord>> {
@@ -140,6 +171,22 @@ impl Store for SqliteStore {
                 changes::prune(database, now, keep_after)
             })
             .await
+    }
+
+    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
+        self.readers.run(move |database| sessions::after(database, after, limit)).await
+    }
+
+    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
+        self.readers.run(move |database| api_keys::after(database, after, limit)).await
+    }
+
+    async fn count(&self) -> Result<Counts> {
+        self.readers.run(transfer::count).await
+    }
+
+    async fn import(&self, batch: Batch) -> Result<()> {
+        self.writer.run(move |database| transfer::import(database, batch)).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -8,18 +8,26 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::store::StoreError;
 
 /// What is run to come from version n to n + 1, each in one transaction. Never edit one that has been released.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"), //
+];
 
 /// "VSTB" in ASCII, the file's `application_id`.
 const APPLICATION: i64 = 0x5653_5442;
 
-/// How long one process waits for another one's write (a command beside the running gateway).
-const BUSY: Duration = Duration::from_secs(5);
+/// How long one process waits for another one's write (a command beside the running gateway). A request may wait for a batch that
+/// waits this long and then in one that does the same, and has to be answered within five seconds.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// How long opening waits: others may be bringing the file to this version.
+const BUSY_OPENING: Duration = Duration::from_secs(10);
 
 /// Enough for every statement that the store has.
 const STATEMENTS: usize = 64;
@@ -56,6 +64,16 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Whether another process, or another part of this one, has the file open: in WAL mode each holds a shared lock on it for as
+/// long. What is wrong with the file otherwise is for opening it to say.
+pub fn is_open_elsewhere(path: &Path) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Ok(connection) = Connection::open_with_flags(path, flags) else { return false };
+    // With `locking_mode` EXCLUSIVE a WAL file is opened for one process alone, or not at all.
+    let alone = connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; ROLLBACK");
+    alone.is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+}
+
 /// Makes the file readable by its owner alone, before `SQLite` would make it with the umask's mode; the log beside it inherits that.
 fn create_private(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
@@ -67,8 +85,12 @@ fn create_private(path: &Path) -> io::Result<()> {
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let mut connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_OPENING)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // SQLite opens what it may not write for reading, and would say so at the first write.
+    if connection.is_readonly(MAIN_DB)? {
+        return Err(StoreError::Unavailable("this user may not write the file".into()));
+    }
     // Before the first write, so that a file which isn't ours stays untouched.
     version(&connection.transaction()?)?;
     switch_to_wal(&connection)?;
@@ -76,6 +98,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
     migrate(&mut connection)?;
+    connection.busy_timeout(BUSY)?;
     Ok(connection)
 }
 
@@ -83,7 +106,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 /// which `SQLite` answers at once with `BUSY`, without the patience of `busy_timeout`.
 fn switch_to_wal(connection: &Connection) -> rusqlite::Result<()> {
     const PAUSE: Duration = Duration::from_millis(20);
-    let mut patience = BUSY;
+    let mut patience = BUSY_OPENING;
     loop {
         match connection.pragma_update(None, "journal_mode", "WAL") {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && !patience.is_zero() => {
@@ -97,7 +120,7 @@ fn switch_to_wal(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Returns the file's version, 0 for an empty file, if it is one that this program can use. In a transaction, because another
 /// process may be writing the first version between one question and the next.
-fn version(connection: &Transaction<'_>) -> Result<usize, StoreError> {
+pub(super) fn version(connection: &Transaction<'_>) -> Result<usize, StoreError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -200,6 +223,22 @@ mod tests {
         let error = open_writer(Path::new("/nonexistent/store.db")).unwrap_err();
         assert!(matches!(error.reason, StoreError::Unavailable(_)));
         assert!(error.to_string().contains("/nonexistent/store.db"), "{error}");
+    }
+
+    #[test]
+    fn whether_others_have_the_file_open_is_known() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store.db");
+        assert!(!is_open_elsewhere(&path) && !path.exists(), "asking makes no file");
+        let open = open_writer(&path).unwrap();
+        assert!(is_open_elsewhere(&path));
+        let reader = open_reader(&path).unwrap();
+        version(&reader.unchecked_transaction().unwrap()).unwrap();
+        drop(open);
+        assert!(is_open_elsewhere(&path), "a reader counts, too");
+        drop(reader);
+        assert!(!is_open_elsewhere(&path));
+        assert!(open_writer(&path).is_ok(), "asking leaves the file as it was");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::values::Scopes;
 use super::{changes, users};
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -15,25 +16,33 @@ pub(super) fn insert(database: &Connection, session: &NewSession) -> Result<()> 
     if !user.is_active || !still_as_checked {
         return Err(StoreError::NotFound);
     }
+    let session = session.clone();
+    let begun = Session {
+        id: session.id,
+        user_id: session.user_id,
+        created_at: session.created_at,
+        last_used_at: session.created_at,
+        origin: session.origin,
+        refresh: session.refresh,
+        access_expires_at: session.access_expires_at,
+        scopes: session.scopes,
+    };
+    write(database, INSERT, &begun)
+}
+
+/// Puts a session of another store in the place of what is here under its id.
+pub(super) fn import(database: &Connection, session: &Session) -> Result<()> {
+    database.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([session.id])?;
+    write(database, INSERT, session)
+}
+
+pub(super) fn after(database: &Connection, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
+    // No id is empty, so the empty text comes before all of them.
+    let after = after.map_or_else(String::new, |id| id.to_string());
     database
-        .prepare_cached(
-            "INSERT INTO sessions (id, user_id, created_at, last_used_at, ip, user_agent, refresh_current, refresh_previous,
-                                   rotated_at, expires_at, access_expires_at)
-             VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
-            session.id,
-            session.user_id,
-            session.created_at,
-            session.origin.ip,
-            session.origin.user_agent,
-            session.refresh.current,
-            session.refresh.previous,
-            session.refresh.rotated_at,
-            session.refresh.expires_at,
-            session.access_expires_at,
-        ])?;
-    Ok(())
+        .prepare_cached("SELECT * FROM sessions WHERE id > ?1 ORDER BY id LIMIT ?2")?
+        .query_and_then(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], read)?
+        .collect()
 }
 
 pub(super) fn find(database: &Connection, id: SessionId) -> Result<Option<Session>> {
@@ -93,24 +102,37 @@ fn go_on(database: &Connection, session: Session, state: RefreshState, request: 
         access_expires_at: session.access_expires_at.max(request.access_expires_at),
         ..session
     };
-    database
-        .prepare_cached(
-            "UPDATE sessions SET last_used_at = ?2, ip = ?3, user_agent = ?4, refresh_current = ?5, refresh_previous = ?6,
-                                 rotated_at = ?7, expires_at = ?8, access_expires_at = ?9
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            session.id,
-            session.last_used_at,
-            session.origin.ip,
-            session.origin.user_agent,
-            session.refresh.current,
-            session.refresh.previous,
-            session.refresh.rotated_at,
-            session.refresh.expires_at,
-            session.access_expires_at,
-        ])?;
+    write(database, UPDATE, &session)?;
     Ok(session)
+}
+
+const INSERT: &str = "
+    INSERT INTO sessions (id, user_id, created_at, last_used_at, ip, user_agent, refresh_current, refresh_previous,
+                          rotated_at, expires_at, access_expires_at, scopes)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+const UPDATE: &str = "
+    UPDATE sessions SET user_id = ?2, created_at = ?3, last_used_at = ?4, ip = ?5, user_agent = ?6, refresh_current = ?7,
+                        refresh_previous = ?8, rotated_at = ?9, expires_at = ?10, access_expires_at = ?11, scopes = ?12
+    WHERE id = ?1";
+
+/// Runs [`INSERT`] or [`UPDATE`], which number their parameters alike.
+fn write(database: &Connection, sql: &str, session: &Session) -> Result<()> {
+    database.prepare_cached(sql)?.execute(params![
+        session.id,
+        session.user_id,
+        session.created_at,
+        session.last_used_at,
+        session.origin.ip,
+        session.origin.user_agent,
+        session.refresh.current,
+        session.refresh.previous,
+        session.refresh.rotated_at,
+        session.refresh.expires_at,
+        session.access_expires_at,
+        session.scopes.clone().map(Scopes),
+    ])?;
+    Ok(())
 }
 
 pub(super) fn end(database: &Connection, id: SessionId, now: Timestamp) -> Result<bool> {
@@ -178,5 +200,6 @@ fn read(row: &Row<'_>) -> Result<Session> {
             expires_at: row.get("expires_at")?,
         },
         access_expires_at: row.get("access_expires_at")?,
+        scopes: row.get::<_, Option<Scopes>>("scopes")?.map(|scopes| scopes.0),
     })
 }

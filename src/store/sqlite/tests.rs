@@ -21,7 +21,7 @@ impl TestHome {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self) -> PathBuf {
+    pub(in crate::store) fn path(&self) -> PathBuf {
         self.0.path().join("store.db")
     }
 }
@@ -71,4 +71,22 @@ async fn a_page_overwritten_on_disk_is_damage() {
     file.write_all_at(&vec![0xaa; usize::try_from(length).unwrap() - 4096], 4096).unwrap();
     let store = home.open().await;
     assert!(matches!(store.list_users(None, 10).await, Err(StoreError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_to_this_one_with_all_that_it_holds() {
+    let home = TestHome::new();
+    let by_hand = Connection::open(home.path()).unwrap();
+    by_hand.execute_batch(include_str!("schema.sql")).unwrap();
+    by_hand
+        .execute_batch(
+            "INSERT INTO users (id, email, email_key, roles, is_active, email_verified, password_changed_at, created_at, updated_at)
+             VALUES ('1', 'Ada@example.com', 'ada@example.com', '[\"admin\"]', 1, 1, 5, 5, 5);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(by_hand);
+    let users = home.open().await.list_users(None, 10).await.unwrap();
+    assert_eq!((users.len(), users[0].email.as_deref()), (1, Some("Ada@example.com")));
+    assert_eq!((users[0].profile.len(), &users[0].external_id, users[0].email_verified), (0, &None, true));
 }

@@ -3,48 +3,28 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::values::Roles;
+use super::values::{Profile, Roles};
 use super::{changes, sessions};
 use crate::clock::Timestamp;
-use crate::identity::UserId;
-use crate::identity::email::Email;
-use crate::identity::username::Username;
+use crate::identity::{ExternalId, UserId};
+use crate::store::stored::Stored;
 use crate::store::{ChangeKind, NewSession, NewUser, PasswordChange, Result, StoreError, User, UserChange, UserKey};
 
-/// A user with the two keys that no other room sees again.
-struct Stored {
-    user: User,
-    email_key: Option<String>,
-    username_key: Option<String>,
-}
-
 pub(super) fn insert(database: &Connection, new: &NewUser, session: Option<&NewSession>) -> Result<User> {
-    let stored = Stored {
-        email_key: new.email.as_ref().map(|email| email.key().to_owned()),
-        username_key: new.username.as_ref().map(|username| username.key().to_owned()),
-        user: User {
-            id: new.id.clone(),
-            email: new.email.as_ref().map(|email| email.address().to_owned()),
-            username: new.username.as_ref().map(|username| username.name().to_owned()),
-            first_name: new.first_name.clone(),
-            last_name: new.last_name.clone(),
-            full_name: new.full_name.clone(),
-            phone: new.phone.clone(),
-            roles: new.roles.clone(),
-            is_active: new.is_active,
-            email_verified: false,
-            password_hash: new.password_hash.clone(),
-            password_changed_at: new.now,
-            created_at: new.now,
-            updated_at: new.now,
-        },
-    };
+    let stored = Stored::of(new);
     refuse_taken(database, &stored, None)?;
     write(database, INSERT, &stored)?;
     if let Some(session) = session {
         sessions::insert(database, session)?;
     }
     Ok(stored.user)
+}
+
+/// Puts a user of another store in the place of who is here under that id.
+pub(super) fn import(database: &Connection, user: User) -> Result<()> {
+    let stored = Stored::imported(user)?;
+    let sql = if by_id(database, &stored.user.id)?.is_some() { UPDATE } else { INSERT };
+    write(database, sql, &stored)
 }
 
 pub(super) fn by_id(database: &Connection, id: &UserId) -> Result<Option<User>> {
@@ -56,6 +36,7 @@ pub(super) fn find(database: &Connection, key: &UserKey) -> Result<Option<User>>
         UserKey::Id(id) => return by_id(database, id),
         UserKey::Email(email) => ("SELECT * FROM users WHERE email_key = ?1", email.key()),
         UserKey::Username(username) => ("SELECT * FROM users WHERE username_key = ?1", username.key()),
+        UserKey::ExternalId(id) => ("SELECT * FROM users WHERE external_id = ?1", id.as_str()),
     };
     database.prepare_cached(sql)?.query_and_then([key], read)?.next().transpose()
 }
@@ -72,7 +53,7 @@ pub(super) fn list(database: &Connection, after: Option<&UserId>, limit: usize) 
 pub(super) fn update(database: &Connection, id: &UserId, change: UserChange, now: Timestamp) -> Result<User> {
     let mut stored = stored(database, id)?.ok_or(StoreError::NotFound)?;
     let before = stored.user.clone();
-    apply(&mut stored, change);
+    stored.apply(change);
     if stored.user == before {
         return Ok(before);
     }
@@ -122,56 +103,36 @@ pub(super) fn upgrade_hash(database: &Connection, id: &UserId, expected: &str, h
     if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
-fn apply(stored: &mut Stored, change: UserChange) {
-    let user = &mut stored.user;
-    if let Some(email) = change.email {
-        let address = email.as_ref().map(|email| email.address().to_owned());
-        user.email_verified = user.email_verified && user.email == address;
-        user.email = address;
-        stored.email_key = email.as_ref().map(|email: &Email| email.key().to_owned());
-    }
-    if let Some(username) = change.username {
-        user.username = username.as_ref().map(|username| username.name().to_owned());
-        stored.username_key = username.as_ref().map(|username: &Username| username.key().to_owned());
-    }
-    set(&mut user.first_name, change.first_name);
-    set(&mut user.last_name, change.last_name);
-    set(&mut user.full_name, change.full_name);
-    set(&mut user.phone, change.phone);
-    set(&mut user.roles, change.roles);
-    set(&mut user.is_active, change.is_active);
-}
-
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
-}
-
 /// Says which name is taken, the e-mail first, by anyone but `except`. The indexes would refuse as well, but in an order of
 /// their own, and a row imported twice would be refused for its id.
 fn refuse_taken(database: &Connection, stored: &Stored, except: Option<&UserId>) -> Result<()> {
-    let taken = |sql: &str, key: &Option<String>| -> Result<bool> {
+    let taken = |sql: &str, key: Option<&str>| -> Result<bool> {
         Ok(database.prepare_cached(sql)?.exists(params![key, except])?)
     };
-    if taken("SELECT 1 FROM users WHERE email_key = ?1 AND id IS NOT ?2", &stored.email_key)? {
+    if taken("SELECT 1 FROM users WHERE email_key = ?1 AND id IS NOT ?2", stored.email_key.as_deref())? {
         return Err(StoreError::EmailTaken);
     }
-    if taken("SELECT 1 FROM users WHERE username_key = ?1 AND id IS NOT ?2", &stored.username_key)? {
+    if taken("SELECT 1 FROM users WHERE username_key = ?1 AND id IS NOT ?2", stored.username_key.as_deref())? {
         return Err(StoreError::UsernameTaken);
+    }
+    let external_id = stored.user.external_id.as_ref().map(ExternalId::as_str);
+    if taken("SELECT 1 FROM users WHERE external_id = ?1 AND id IS NOT ?2", external_id)? {
+        return Err(StoreError::ExternalIdTaken);
     }
     Ok(())
 }
 
 const INSERT: &str = "
     INSERT INTO users (id, email, email_key, username, username_key, first_name, last_name, full_name, phone, roles,
-                       is_active, email_verified, password_hash, password_changed_at, created_at, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                       is_active, email_verified, password_hash, password_changed_at, created_at, updated_at, profile,
+                       external_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
 const UPDATE: &str = "
     UPDATE users SET email = ?2, email_key = ?3, username = ?4, username_key = ?5, first_name = ?6, last_name = ?7,
                      full_name = ?8, phone = ?9, roles = ?10, is_active = ?11, email_verified = ?12, password_hash = ?13,
-                     password_changed_at = ?14, created_at = ?15, updated_at = ?16
+                     password_changed_at = ?14, created_at = ?15, updated_at = ?16, profile = ?17,
+                     external_id = ?18
     WHERE id = ?1";
 
 /// Runs [`INSERT`] or [`UPDATE`], which number their parameters alike.
@@ -194,6 +155,8 @@ fn write(database: &Connection, sql: &str, stored: &Stored) -> Result<()> {
         user.password_changed_at,
         user.created_at,
         user.updated_at,
+        Profile(user.profile.clone()),
+        user.external_id,
     ])?;
     Ok(())
 }
@@ -214,6 +177,8 @@ fn read(row: &Row<'_>) -> Result<User> {
         last_name: row.get("last_name")?,
         full_name: row.get("full_name")?,
         phone: row.get("phone")?,
+        profile: row.get::<_, Profile>("profile")?.0,
+        external_id: row.get("external_id")?,
         roles: row.get::<_, Roles>("roles")?.0,
         is_active: row.get("is_active")?,
         email_verified: row.get("email_verified")?,

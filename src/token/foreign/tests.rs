@@ -23,6 +23,7 @@ fn rules() -> IssuerRules {
         issuer: ISSUER.into(),
         audience: vec!["api".into()],
         leeway: Duration::ZERO,
+        accounts: None,
         claims: ClaimPaths {
             user_id: path("sub"),
             email: Some(path("email")),

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod front;
+mod moving;
 mod tokens;
 mod users;
 mod written;

@@ -64,6 +64,6 @@ async fn keys_are_listed_without_their_secret_and_rotate_leaves_one_that_signs()
     assert_eq!(after.iter().filter(|key| key["retired_at"].is_null()).count(), 1);
     for key in &after {
         let names: Vec<&String> = key.as_object().unwrap().keys().collect();
-        assert_eq!(names, ["algorithm", "created_at", "encrypted", "kid", "retired_at"]);
+        assert_eq!(names, ["algorithm", "created_at", "encrypted", "kid", "retired_at", "signs_from"]);
     }
 }

@@ -41,6 +41,26 @@ async fn an_account_is_added_shown_listed_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn declared_fields_are_written_by_the_command_and_shown_to_their_user() {
+    let fields =
+        "[auth.user_fields]\nis_verified = { type = \"boolean\", write = \"admin\" }\nborn = { type = \"date\" }\n";
+    let (gateway, _upstream) = serve(fields).await;
+    add_user(&gateway, "ada@example.com", PASSWORD, &["--field", "is_verified=true", "--field", "born=1815-12-10"]);
+    let client = h1();
+    let ada = Person::log_in(&gateway, &client, "ada@example.com").await;
+    let me: Value = ada.get(&gateway, &client, "/auth/me").await.json().await.unwrap();
+    assert_eq!(me["profile"], json!({"born": "1815-12-10", "is_verified": true}));
+    run(&gateway, &["user", "set", "ada@example.com", "--field", "born="]).ok();
+    let shown = run(&gateway, &["user", "show", "ada@example.com", "--json"]).json();
+    assert_eq!(shown["profile"], json!({"is_verified": true}));
+    assert!(run(&gateway, &["user", "show", "ada@example.com"]).ok().contains("is_verified=true"));
+    for field in ["born=yesterday", "role=admin"] {
+        let refused = run(&gateway, &["user", "set", "ada@example.com", "--field", field]);
+        assert!(refused.code == 64 && refused.stderr.contains("--field"), "{}", refused.stderr);
+    }
+}
+
+#[tokio::test]
 async fn what_can_not_be_done_is_said_in_one_line_with_an_exit_code() {
     let (gateway, _upstream) = serve("").await;
     add_user(&gateway, "ada@example.com", PASSWORD, &[]);

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const PACKAGE: &str = "secantusdb==0.7.0b3";
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// A deployment as a URL without a database.
 #[derive(Clone, Debug)]

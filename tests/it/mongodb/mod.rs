@@ -3,6 +3,7 @@
 mod answers;
 mod away;
 mod killed;
+mod moving;
 mod revocation;
 
 use crate::harness::fault_proxy::FaultProxy;

@@ -1,5 +1,6 @@
 //! What reaches an app, what does not, and what comes back.
 
+mod api_keys;
 mod cleartext;
 mod connections;
 mod credentials;
@@ -9,5 +10,6 @@ mod forward_auth_origin;
 mod framing;
 mod identity;
 mod issuers;
+mod old_tokens;
 mod origin;
 mod routes;

@@ -3,3 +3,4 @@
 mod bodies;
 mod events;
 mod websockets;
+mod websockets_over_http2;
