@@ -28,7 +28,6 @@ pub(super) async fn ensure(on: &Connection) -> Outcome<Option<String>> {
         (&on.api_keys, doc! { "hash": 1 }, Some(unique)),
         (&on.api_keys, doc! { "user_id": 1, "created_at": -1 }, None),
         (&on.changes, doc! { "at": 1 }, None),
-        (&on.keys, doc! { "created_at": -1, "number": -1 }, None),
     ];
     for (collection, keys, options) in others {
         let index = IndexModel::builder().keys(keys).options(options).build();

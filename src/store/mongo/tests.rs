@@ -43,7 +43,10 @@ impl TestHome {
 #[async_trait]
 impl Home for TestHome {
     async fn open(&self) -> SharedStore {
-        Arc::new(self.store())
+        let store = self.store();
+        // On a busy machine making a database can take longer than an intent may; what was made stays.
+        while let Err(StoreError::Unavailable(_)) = store.ping().await {}
+        Arc::new(store)
     }
 
     fn another(&self) -> Box<dyn Home> {

@@ -188,7 +188,7 @@ async fn pass(lines: &mut watch::Receiver<Line>) {
     loop {
         let line = *lines.borrow();
         match line {
-            Line::Delayed(by) => return tokio::time::sleep(by).await,
+            Line::Delayed(by) => return tokio::time::sleep_until(tokio::time::Instant::now() + by).await,
             Line::HalfOpen if lines.has_changed().unwrap_or(true) => std::future::pending().await,
             Line::Whole | Line::HalfOpen | Line::Cut | Line::Reset => return,
             Line::Stalled => {
