@@ -28,6 +28,8 @@ pub(super) async fn ensure(on: &Connection) -> Outcome<Option<String>> {
         (&on.api_keys, doc! { "hash": 1 }, Some(unique)),
         (&on.api_keys, doc! { "user_id": 1, "created_at": -1 }, None),
         (&on.changes, doc! { "at": 1 }, None),
+        // Few as keys are: what has an index is there before the first transaction, where making it is a conflict of its own.
+        (&on.keys, doc! { "created_at": -1, "number": -1 }, None),
     ];
     for (collection, keys, options) in others {
         let index = IndexModel::builder().keys(keys).options(options).build();
@@ -37,7 +39,7 @@ pub(super) async fn ensure(on: &Connection) -> Outcome<Option<String>> {
             tracing::warn!(collection = collection.name(), code, "an index of the store could not be made");
         }
     }
-    // Here and not in the first transaction that needs it, where making a collection is a conflict of its own.
+    // Likewise.
     for counter in [changes::COUNTER, keys::COUNTER] {
         let made = on.counters.update_one(doc! { "_id": counter }, doc! { "$setOnInsert": { "value": 0_i64 } });
         match made.upsert(true).await {

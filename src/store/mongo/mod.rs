@@ -57,6 +57,7 @@ pub struct UrlError;
 pub struct MongoStore {
     url: Secret<String>,
     prefix: String,
+    patience: Duration,
     connection: OnceCell<Arc<Connection>>,
     places: Semaphore,
     watch: Arc<Watch>,
@@ -72,6 +73,7 @@ impl MongoStore {
         Ok(Self {
             url,
             prefix: prefix.to_owned(),
+            patience: PATIENCE,
             connection: OnceCell::new(),
             places: Semaphore::new(PLACES as usize),
             watch: Arc::default(),
@@ -84,7 +86,7 @@ impl MongoStore {
     where
         F: Future<Output = Outcome<T>> + Send,
     {
-        self.run_within(PATIENCE, intent).await
+        self.run_within(self.patience, intent).await
     }
 
     async fn run_within<'a, T, F>(
