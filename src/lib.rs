@@ -57,7 +57,7 @@
 //! |---|---|---|
 //! | leaves | [`clock`] [`secret`] [`identity`] [`live`] [`http`] | small values; import only each other |
 //! | pure | [`policy`] [`route`] [`token`] [`password`] [`limit`] | decide; no socket, no store, no clock: `now` comes in |
-//! | world | [`telemetry`] [`tls`] [`store`] [`upstream`] | touch the machine; decide nothing about callers |
+//! | world | [`telemetry`] [`tls`] [`mail`] [`store`] [`upstream`] | touch the machine; decide nothing about callers |
 //! | | [`auth`] | credential → caller: bearer tokens, ours and trusted issuers', the cache, revocation |
 //! | | [`account`] | use cases; no HTTP type |
 //! | edges | [`gateway`] [`api`] | requests in, responses out |
@@ -95,8 +95,11 @@
 //!   table, and the serving path asks it whether a path is ours without allocating.
 //! * *Our own reader of HTTP/1 heads* (`server::guard`) in front of the HTTP library: the library accepts what two parsers could
 //!   read two ways (bare line feeds, repeated framing headers); the guard lets only unambiguous heads through and changes no byte.
+//!   Of HTTP/2 it looks at the heads of frames, for rules that the library answers with another error code than the RFC's.
 //! * *One acceptor* instead of a listening socket per core: the kernel spreads connections by hash, which costs the slowest
 //!   requests under load; one place also serves draining and the cap on connections.
+//! * *A mail's token is made when the mail is sent,* not when it is asked for: the outbox then holds no token, a request costs the
+//!   same whether or not anybody has the address, and a mail that had to wait brings a link that works.
 //! * *Unwinding stays on:* a panic costs its own request, not the process.
 
 pub mod clock;
@@ -111,6 +114,7 @@ pub mod policy;
 pub mod route;
 pub mod token;
 
+pub mod mail;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

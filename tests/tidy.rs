@@ -15,7 +15,7 @@ use source::{Source, Token, sources};
 const STOREYS: [&[&str]; 10] = [
     &["clock", "secret", "identity", "live", "http"],
     &["policy", "route", "token", "password", "limit"],
-    &["telemetry", "tls", "store", "upstream"],
+    &["telemetry", "tls", "mail", "store", "upstream"],
     &["auth"],
     &["account"],
     &["gateway", "api"],

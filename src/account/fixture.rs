@@ -142,6 +142,8 @@ fn settings() -> AccountSettings {
             login_account: per_minute(30),
             login_network: per_minute(100),
             register: per_minute(100),
+            ..Rates::default()
         },
+        mail: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Accounts, Context};
+use super::{Accounts, Context, Profile};
 use crate::clock::Timestamp;
 use crate::identity::{Principal, Scope, SessionId, UserId};
 use crate::secret::Secret;
@@ -12,7 +12,7 @@ use crate::token::refresh::{RefreshState, first_jti, hash};
 
 #[derive(Clone, Debug)]
 pub struct Grant {
-    pub user_id: UserId,
+    pub user: Profile,
     pub session: SessionId,
     pub access_token: Secret<String>,
     pub refresh_token: Secret<String>,
@@ -101,7 +101,7 @@ impl Accounts {
         let new = NewAccess { principal: &principal, is_narrowed: limit.is_some(), ttl: settings.access_ttl };
         let token = sign_new_access(&trust.access, &trust.expected, &new, now);
         Grant {
-            user_id: principal.user_id,
+            user: self.shown(user.clone()),
             session,
             access_token: Secret::new(token),
             refresh_token,

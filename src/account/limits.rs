@@ -66,6 +66,14 @@ impl Exceeded {
     }
 }
 
+/// Whether a mail that was asked for is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mailing {
+    Send,
+    /// The address has had so many that it needs no more; who asks isn't told, so that strangers can't keep its owner from asking.
+    Enough,
+}
+
 pub struct Limits {
     tables: Mutex<Tables>,
     familiar: Cache<(UserId, IpNet), Timestamp>,
@@ -119,6 +127,24 @@ impl Limits {
         give_back(self.tables(rates).register.as_mut(), &from, now);
     }
 
+    /// Counts a mail that is asked for to an address, whether or not anybody has it.
+    pub fn count_mail(&self, rates: &Rates, key: &str, from: IpNet, now: Timestamp) -> Result<Mailing, Limited> {
+        let account = AccountKey::unknown(key);
+        let pair = (account.clone(), from);
+        let mut tables = self.tables(rates);
+        let reached = [peek(tables.mail.as_ref(), &pair, now), peek(tables.mail_network.as_ref(), &from, now)];
+        if let Some(limited) = reached.into_iter().flatten().max_by_key(|limited| limited.retry_after) {
+            return Err(limited);
+        }
+        take(tables.mail.as_mut(), &pair, now);
+        take(tables.mail_network.as_mut(), &from, now);
+        if peek(tables.mail_account.as_ref(), &account, now).is_some() {
+            return Ok(Mailing::Enough);
+        }
+        take(tables.mail_account.as_mut(), &account, now);
+        Ok(Mailing::Send)
+    }
+
     /// Remembers that `user` signed in from `network`.
     pub fn remember(&self, user: &UserId, network: IpNet, now: Timestamp) {
         self.familiar.insert((user.clone(), network), now);
@@ -152,6 +178,9 @@ struct Tables {
     account: Option<Buckets<AccountKey>>,
     network: Option<Buckets<IpNet>>,
     register: Option<Buckets<IpNet>>,
+    mail: Option<Buckets<(AccountKey, IpNet)>>,
+    mail_account: Option<Buckets<AccountKey>>,
+    mail_network: Option<Buckets<IpNet>>,
 }
 
 impl Tables {
@@ -162,6 +191,9 @@ impl Tables {
             account: rates.login_account.map(buckets),
             network: rates.login_network.map(buckets),
             register: rates.register.map(buckets),
+            mail: rates.mail.map(buckets),
+            mail_account: rates.mail_account.map(buckets),
+            mail_network: rates.mail_network.map(buckets),
         }
     }
 }
@@ -195,7 +227,32 @@ mod tests {
 
     fn rates(login: u32, account: u32, network: u32) -> Rates {
         let rate = |count| Some(Rate { count, per: Duration::from_mins(1) });
-        Rates { login: rate(login), login_account: rate(account), login_network: rate(network), register: rate(2) }
+        Rates {
+            login: rate(login),
+            login_account: rate(account),
+            login_network: rate(network),
+            register: rate(2),
+            ..Rates::default()
+        }
+    }
+
+    #[test]
+    fn an_address_gets_so_many_mails_whoever_asks_and_a_network_asks_so_often() {
+        let limits = Limits::new();
+        let rate = |count| Some(Rate { count, per: Duration::from_mins(1) });
+        let rates = Rates { mail: rate(2), mail_account: rate(3), mail_network: rate(4), ..Rates::default() };
+        let ask = |key: &str, host: u8| {
+            limits.count_mail(&rates, key, IpNet::from(std::net::IpAddr::from([192, 0, 2, host])), NOW)
+        };
+        assert_eq!(ask("ada", 1), Ok(Mailing::Send));
+        assert_eq!(ask("ada", 1), Ok(Mailing::Send));
+        assert!(ask("ada", 1).is_err(), "the third from one network");
+        assert_eq!(ask("ada", 2), Ok(Mailing::Send));
+        assert_eq!(ask("ada", 2), Ok(Mailing::Enough), "the fourth of one address");
+        assert!(ask("ada", 2).is_err(), "what is not sent is counted as well");
+        assert_eq!(ask("eve", 1), Ok(Mailing::Send));
+        assert_eq!(ask("mel", 1), Ok(Mailing::Send));
+        assert!(ask("zoe", 1).is_err(), "the fifth of one network");
     }
 
     fn attempt(account: &AccountKey, from: &str, network: Network) -> Attempt {

@@ -12,7 +12,9 @@ pub mod hashers;
 pub mod keys;
 mod limits;
 mod login;
+mod mail;
 mod password;
+pub mod postman;
 mod profile;
 mod refresh;
 mod register;
@@ -24,6 +26,8 @@ mod validate;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod mail_tests;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod tests;
@@ -31,6 +35,7 @@ mod tests;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use tokio::sync::Notify;
 
 pub use crate::store::ApiKey;
 pub use api_keys::{MadeKey, WantedKey};
@@ -39,10 +44,11 @@ pub use feed::Feed;
 pub use grant::Grant;
 pub use hashers::Hashers;
 pub use login::Login;
+pub use postman::Postman;
 pub use profile::{Profile, ProfileChange};
 pub use register::Registering;
 pub use session::{Leaving, SessionView};
-pub use settings::{AccountSettings, Field, Rates, Registration};
+pub use settings::{AccountSettings, Field, MailSettings, Rates, Registration};
 pub use token::LiveRefresh;
 
 use crate::auth::{Revocations, Trust};
@@ -92,6 +98,7 @@ pub struct Accounts {
     clock: Clock,
     limits: Limits,
     feed: Feed,
+    mail_waits: Arc<Notify>,
 }
 
 impl Accounts {
@@ -106,6 +113,7 @@ impl Accounts {
             clock: parts.clock,
             limits: Limits::new(),
             feed,
+            mail_waits: Arc::default(),
         }
     }
 

@@ -106,7 +106,7 @@ impl Model {
         let mut model = Self { world, users: Vec::new(), sessions: Vec::new() };
         for (user, name) in NAMES.iter().enumerate() {
             let grant = model.world.accounts.register(registering(name), &context(HOME)).await.unwrap();
-            model.users.push(ModelUser { id: grant.user_id.clone(), is_active: true, password: PASSWORD.into() });
+            model.users.push(ModelUser { id: grant.user.id.clone(), is_active: true, password: PASSWORD.into() });
             model.begin(user, grant);
         }
         model

@@ -49,13 +49,18 @@ impl Accounts {
         if current.is_none() {
             faults.missing("current_password");
         }
+        self.judge_new(&mut faults, user, new.as_ref());
+        faults.finish()?;
+        Ok((current.expect("its absence is a fault"), new.expect("its absence is a fault")))
+    }
+
+    /// Notes what is wrong with a new password of `user`; its absence, too.
+    pub(super) fn judge_new(&self, faults: &mut Faults, user: &User, new: Option<&Secret<String>>) {
         let names = [&user.email, &user.username, &user.first_name, &user.last_name, &user.full_name];
         let own: Vec<&str> = names.into_iter().filter_map(|name| name.as_deref()).collect();
-        match &new {
+        match new {
             Some(new) => faults.password("new_password", new, &self.settings.current().passwords, &own),
             None => faults.missing("new_password"),
         }
-        faults.finish()?;
-        Ok((current.expect("its absence is a fault"), new.expect("its absence is a fault")))
     }
 }

@@ -155,7 +155,12 @@ impl Accounts {
         if changes_nothing(&change) {
             return Ok(self.shown(user));
         }
-        let user = self.store.update_user(&user.id, change, self.clock.now()).await?;
+        let has_new_address = matches!(change.email, Some(Some(_)));
+        let now = self.clock.now();
+        let user = self.store.update_user(&user.id, change, now).await?;
+        if has_new_address {
+            self.send_verification(&user, now).await;
+        }
         self.feed.catch_up().await?;
         let subject = Subject { session: Some(principal.session), ..Subject::user(&user.id) };
         self.record(Event::UserUpdated, &subject, context);

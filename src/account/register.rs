@@ -106,6 +106,9 @@ impl Accounts {
         self.limits.remember(&user.id, context.network, now);
         let subject = Subject { session: Some(session.id), ..Subject::user(&user.id) };
         self.record(Event::UserRegistered, &subject, context);
+        if user.email.is_some() {
+            self.send_verification(&user, now).await;
+        }
         let refresh_token = self.refresh_token(&user.id, session.id, &beginning.jti, &session.refresh);
         Ok(self.grant(&user, Reach::of(session.id, None), refresh_token, now))
     }

@@ -1,10 +1,12 @@
 //! What the use cases are told by the configuration: one snapshot, swapped whole at reload.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::profile::UserFields;
 use crate::identity::{Role, Scope};
 use crate::limit::bucket::Rate;
+use crate::mail::{Link, Mailer};
 use crate::password::rules::Rules;
 use crate::policy::{RoleScopes, granted_scopes};
 use crate::token::refresh::RefreshPolicy;
@@ -21,6 +23,20 @@ pub struct AccountSettings {
     pub passwords: Rules,
     pub role_scopes: RoleScopes,
     pub rates: Rates,
+    /// `None`: no mail is sent, and nothing that needs one is offered.
+    pub mail: Option<MailSettings>,
+}
+
+/// How mail is sent, and what its links are.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    pub mailer: Arc<Mailer>,
+    /// What every link begins with; never what a request said.
+    pub origin: String,
+    pub reset_link: Link,
+    pub verify_link: Link,
+    pub reset_ttl: Duration,
+    pub verify_ttl: Duration,
 }
 
 impl AccountSettings {
@@ -53,6 +69,12 @@ pub struct Rates {
     pub login_network: Option<Rate>,
     /// Registrations per client network.
     pub register: Option<Rate>,
+    /// Mails asked for per account and client network.
+    pub mail: Option<Rate>,
+    /// Mails sent per account, whoever asks.
+    pub mail_account: Option<Rate>,
+    /// Mails asked for per client network over all accounts.
+    pub mail_network: Option<Rate>,
 }
 
 /// A field of a user that its owner may write.

@@ -138,11 +138,11 @@ async fn a_change_made_by_another_process_reaches_tokens_that_are_out() {
     let grant = world.accounts.register(registering("ada@example.com"), &context(HOME)).await.unwrap();
     assert_eq!(principal(&world, &grant.access_token).roles, []);
     let promoted = UserChange { roles: Some(roles(&["editor"])), ..UserChange::default() };
-    world.change_elsewhere(&grant.user_id, promoted).await;
+    world.change_elsewhere(&grant.user.id, promoted).await;
     let now = principal(&world, &grant.access_token);
     assert_eq!((now.roles.len(), now.scopes[0].as_str()), (1, "docs:write"));
     let disabled = UserChange { is_active: Some(false), ..UserChange::default() };
-    world.change_elsewhere(&grant.user_id, disabled).await;
+    world.change_elsewhere(&grant.user.id, disabled).await;
     assert!(world.authenticator.verify_bearer(grant.access_token.expose(), world.clock.now()).is_err());
 }
 
@@ -154,7 +154,7 @@ async fn a_restart_forgets_no_ended_session_and_no_changed_user() {
     let caller = principal(&world, &ended.access_token);
     world.accounts.logout(Leaving::Caller(&caller), &context(HOME)).await.unwrap();
     let change = UserChange { is_active: Some(false), ..UserChange::default() };
-    world.change_elsewhere(&disabled.user_id, change).await;
+    world.change_elsewhere(&disabled.user.id, change).await;
 
     let revocations = std::sync::Arc::new(crate::auth::Revocations::new());
     let feed = super::Feed::new(world.store.clone(), revocations.clone(), world.settings.clone(), world.clock.clone());
@@ -197,7 +197,7 @@ async fn a_hash_of_another_cost_is_replaced_at_the_next_sign_in() {
     let world = World::new();
     let grant = world.accounts.register(registering("ada@example.com"), &context(HOME)).await.unwrap();
     let stored = async || {
-        let user = world.store.find_user(&UserKey::Id(grant.user_id.clone())).await.unwrap().unwrap();
+        let user = world.store.find_user(&UserKey::Id(grant.user.id.clone())).await.unwrap().unwrap();
         (user.password_hash.unwrap(), user.password_changed_at)
     };
     let before = stored().await;

@@ -1,37 +1,42 @@
 //! The shapes of success: JSON that nobody may store, JSON that everybody may, and nothing at all.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::account::{ApiKey, Grant, Profile, SessionView};
 use crate::clock::Timestamp;
 use crate::identity::{Caller, Role, Scope};
 
+/// What a handler answers with, before it is shaped; `null` is no body.
+pub type Reply = Response<Value>;
+
 /// Returns a JSON answer; [`finish`] forbids to store it.
-pub fn json_with(status: StatusCode, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+pub fn json_with(status: StatusCode, body: Value) -> Reply {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    reply
 }
 
-pub fn ok(body: &Value) -> Response<Bytes> {
+pub fn ok(body: Value) -> Reply {
     json_with(StatusCode::OK, body)
 }
 
 /// Returns a JSON answer that is the same for everybody and changes rarely.
-pub fn public(body: &Value) -> Response<Bytes> {
-    let mut response = ok(body);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-    response
+pub fn public(body: Value) -> Reply {
+    let mut reply = ok(body);
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    reply
 }
 
-pub fn no_content() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
+pub fn no_content() -> Reply {
+    json_with(StatusCode::NO_CONTENT, Value::Null)
+}
+
+/// Returns the answer to what will be done, or not, when nobody waits any more.
+pub fn accepted() -> Reply {
+    json_with(StatusCode::ACCEPTED, Value::Null)
 }
 
 /// Returns the answer as it leaves: what doesn't say that it may be stored must not be.
@@ -49,26 +54,16 @@ pub fn without_body(response: Response<Bytes>) -> Response<Bytes> {
     Response::from_parts(parts, Bytes::new())
 }
 
-/// Returns what register, login and refresh answer with.
-pub fn grant(grant: &Grant, access_token_name: &str) -> Value {
-    let mut body = Map::new();
-    body.insert("user_id".into(), json!(grant.user_id.as_str()));
-    body.insert(access_token_name.into(), json!(grant.access_token.expose()));
-    body.insert("refresh_token".into(), json!(grant.refresh_token.expose()));
-    body.insert("token_type".into(), json!("bearer"));
-    body.insert("expires_in".into(), json!(grant.expires_in.as_secs()));
-    Value::Object(body)
-}
-
-/// Returns what the token endpoint answers with (RFC 6749 section 5.1).
-pub fn oauth_grant(grant: &Grant) -> Value {
-    json!({
-        "access_token": grant.access_token.expose(),
-        "token_type": "bearer",
-        "expires_in": grant.expires_in.as_secs(),
-        "refresh_token": grant.refresh_token.expose(),
-        "scope": scope(&grant.scopes),
-    })
+/// Returns all that a grant knows to say: of its user and its tokens. Which of it is said, the endpoint's shape decides.
+pub fn grant(grant: &Grant) -> Value {
+    let mut body = profile(&grant.user);
+    body["user_id"] = json!(grant.user.id.as_str());
+    body["access_token"] = json!(grant.access_token.expose());
+    body["refresh_token"] = json!(grant.refresh_token.expose());
+    body["token_type"] = json!("bearer");
+    body["expires_in"] = json!(grant.expires_in.as_secs());
+    body["scope"] = json!(scope(&grant.scopes));
+    body
 }
 
 pub fn profile(profile: &Profile) -> Value {

@@ -1,25 +1,24 @@
 //! What others need to know to verify our tokens and to find our endpoints.
 
-use bytes::Bytes;
-use http::Response;
 use serde_json::json;
 
+use super::answer::Reply;
 use super::openapi::Profiles;
 use super::{Api, answer, openapi};
 use crate::token::jwk::public_set;
 
 impl Api {
-    pub(super) fn key_set(&self) -> Response<Bytes> {
-        answer::public(&public_set(&self.trust.current().access))
+    pub(super) fn key_set(&self) -> Reply {
+        answer::public(public_set(&self.trust.current().access))
     }
 
     /// Returns the authorization server metadata (RFC 8414 section 2). Its URLs never come from a request's Host.
-    pub(super) fn metadata(&self) -> Response<Bytes> {
+    pub(super) fn metadata(&self) -> Reply {
         let trust = self.trust.current();
         let issuer = &trust.expected.issuer;
         let origin = if self.settings.public_url.is_empty() { issuer } else { &self.settings.public_url };
         let base = format!("{}{}", origin.trim_end_matches('/'), self.settings.prefix.trim_end_matches('/'));
-        answer::public(&json!({
+        answer::public(json!({
             "issuer": issuer,
             "token_endpoint": format!("{base}/token"),
             "jwks_uri": format!("{base}/.well-known/jwks.json"),
@@ -37,7 +36,7 @@ impl Api {
         if self.accounts.has_profiles() { Profiles::Declared } else { Profiles::None }
     }
 
-    pub(super) fn description(&self) -> Response<Bytes> {
-        answer::public(&openapi::document(&self.settings, self.profiles()))
+    pub(super) fn description(&self) -> Reply {
+        answer::public(openapi::document(&self.settings, self.profiles()))
     }
 }

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
+use super::answer::Reply;
 use super::routes::Resource;
+use super::{answer, shape};
 use crate::account::AccountError;
+use crate::http::answers::{Answers, Shape};
 use crate::http::problem::{FieldError, Problem, RefusalCode};
 
 /// When the store or the hashers should be tried again.
@@ -28,6 +31,8 @@ pub enum Refusal {
     BadCredential,
     /// Two credentials, of which two readers could take either.
     AmbiguousCredential,
+    /// The token endpoint is asked in a way that it does not know.
+    UnsupportedGrant,
 }
 
 impl From<AccountError> for Refusal {
@@ -67,33 +72,56 @@ impl Verdict {
     fn errors(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }
     }
+
+    /// Returns the envelope, which has one text for everything.
+    fn envelope(&self) -> Response<Bytes> {
+        let faults: Vec<String> =
+            self.errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+        let message = if faults.is_empty() { self.detail.clone() } else { faults.join("; ") };
+        let headers = self.header.iter().map(|(name, value)| (name, value)).collect();
+        let mut response = shape::json_response(&shape::envelope(self.status, headers, ("message", json!(message))));
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(RefusalCode(self.code));
+        response
+    }
 }
 
 impl Refusal {
-    /// Returns the problem document (RFC 9457).
-    pub fn into_response(self) -> Response<Bytes> {
-        let verdict = judge(self);
-        let problem = Problem::new(verdict.status, verdict.code, verdict.detail).with_errors(verdict.errors);
-        let mut response = problem.into_response();
+    /// Returns the answer of `endpoint`: a problem document (RFC 9457) or an envelope, in the words that are configured.
+    pub fn into_response(self, endpoint: &str, answers: &Answers) -> Response<Bytes> {
+        let mut verdict = judge(self);
+        let (status, message) = answers.words(endpoint, verdict.code);
+        if let Some(message) = message {
+            message.clone_into(&mut verdict.detail);
+        }
+        if let Some(status) = status {
+            verdict.status = status;
+            // Only 401 asks for a credential (RFC 9110 section 15.5.2).
+            let keeps = |name: &HeaderName| status == StatusCode::UNAUTHORIZED || *name != WWW_AUTHENTICATE;
+            verdict.header = verdict.header.filter(|(name, _)| keeps(name));
+        }
+        let mut response = match answers.shape {
+            Shape::Plain => {
+                Problem::new(verdict.status, verdict.code, verdict.detail).with_errors(verdict.errors).into_response()
+            }
+            Shape::Envelope => verdict.envelope(),
+        };
         response.headers_mut().extend(verdict.header);
         response
     }
 
     /// Returns the error as the OAuth endpoints say it (RFC 6749 section 5.2).
-    pub fn into_oauth_response(self) -> Response<Bytes> {
+    pub fn into_oauth_reply(self) -> Reply {
         let (status, code, challenge) = oauth_code(&self);
         let verdict = judge(self);
         let errors: Vec<&str> = verdict.errors.iter().map(|error| error.message.as_str()).collect();
         let description = if errors.is_empty() { verdict.detail } else { errors.join("; ") };
         let body = json!({"error": code, "error_description": description});
-        let mut response = Response::new(Bytes::from(body.to_string()));
-        *response.status_mut() = status.unwrap_or(verdict.status);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(verdict.header.filter(|(name, _)| *name != WWW_AUTHENTICATE || challenge == Challenge::Keep));
-        response.extensions_mut().insert(RefusalCode(code));
-        response
+        let mut reply = answer::json_with(status.unwrap_or(verdict.status), body);
+        let kept = verdict.header.filter(|(name, _)| *name != WWW_AUTHENTICATE || challenge == Challenge::Keep);
+        reply.headers_mut().extend(kept);
+        reply.extensions_mut().insert(RefusalCode(code));
+        reply
     }
 }
 
@@ -117,6 +145,7 @@ fn oauth_code(refusal: &Refusal) -> (Option<StatusCode>, &'static str, Challenge
         Refusal::Account(AccountError::Damaged(_)) => (None, "server_error", Challenge::Keep),
         Refusal::Account(AccountError::InvalidScope) => (BAD_REQUEST, "invalid_scope", Challenge::Drop),
         Refusal::NoCredential | Refusal::BadCredential => (None, "invalid_token", Challenge::Keep),
+        Refusal::UnsupportedGrant => (BAD_REQUEST, "unsupported_grant_type", Challenge::Drop),
         Refusal::Account(
             AccountError::Invalid(_)
             | AccountError::RegistrationClosed
@@ -158,6 +187,10 @@ fn judge(refusal: Refusal) -> Verdict {
         Refusal::AmbiguousCredential => {
             Verdict::new(StatusCode::BAD_REQUEST, "invalid_request", "the credential is given more than once")
                 .challenge("Bearer error=\"invalid_request\"")
+        }
+        Refusal::UnsupportedGrant => {
+            let detail = "grant_type must be password or refresh_token";
+            Verdict::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", detail)
         }
     }
 }
@@ -212,6 +245,10 @@ fn judge_account(error: AccountError) -> Verdict {
 mod tests {
     use super::*;
 
+    fn refused(refusal: Refusal) -> Response<Bytes> {
+        refusal.into_response("login", &Answers::default())
+    }
+
     fn limited(millis: u64) -> Refusal {
         AccountError::Limited { retry_after: Duration::from_millis(millis) }.into()
     }
@@ -219,7 +256,7 @@ mod tests {
     #[test]
     fn retry_after_is_rounded_up_to_whole_seconds_and_never_zero() {
         for (millis, secs) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (59_001, "60")] {
-            let response = limited(millis).into_response();
+            let response = refused(limited(millis));
             assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
             assert_eq!(response.headers()[RETRY_AFTER], secs);
         }
@@ -228,7 +265,7 @@ mod tests {
     #[test]
     fn what_the_store_said_stays_inside() {
         for error in [AccountError::Unavailable("disk /srv/db".into()), AccountError::Damaged("row 7".into())] {
-            let response = Refusal::from(error).into_response();
+            let response = refused(Refusal::from(error));
             let body = String::from_utf8(response.into_body().to_vec()).unwrap();
             assert!(!body.contains("/srv/db") && !body.contains("row 7"), "{body}");
         }
@@ -236,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_single_fault_names_the_whole_answer_and_several_do_not() {
-        let one = Refusal::from(AccountError::missing("password")).into_response();
+        let one = refused(Refusal::from(AccountError::missing("password")));
         let body: serde_json::Value = serde_json::from_slice(one.body()).unwrap();
         assert_eq!((one.status().as_u16(), &body["code"]), (422, &json!("required")));
         assert_eq!(body["errors"][0]["field"], "password");
@@ -245,7 +282,7 @@ mod tests {
             code: "required",
             message: String::new(),
         };
-        let two = Refusal::from(AccountError::Invalid(vec![fault("a"), fault("b")])).into_response();
+        let two = refused(Refusal::from(AccountError::Invalid(vec![fault("a"), fault("b")])));
         let body: serde_json::Value = serde_json::from_slice(two.body()).unwrap();
         assert_eq!(body["code"], "validation_failed");
     }
@@ -253,11 +290,11 @@ mod tests {
     #[test]
     fn oauth_says_bad_grants_with_400_and_without_a_challenge() {
         for error in [AccountError::InvalidCredentials, AccountError::InvalidToken] {
-            let response = Refusal::from(error).into_oauth_response();
+            let response = Refusal::from(error).into_oauth_reply();
             assert_eq!(response.status(), StatusCode::BAD_REQUEST);
             assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-            assert!(response.body().starts_with(b"{\"error\":\"invalid_grant\""));
+            assert_eq!(response.body()["error"], "invalid_grant");
         }
-        assert_eq!(limited(1).into_oauth_response().headers()[RETRY_AFTER], "1");
+        assert_eq!(limited(1).into_oauth_reply().headers()[RETRY_AFTER], "1");
     }
 }

@@ -131,12 +131,21 @@ pub struct BadForm(pub &'static str);
 
 impl Form {
     pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, BadForm> {
-        if !is_type(headers, "application/x-www-form-urlencoded") {
+        if !Self::is_sent(headers) {
             return Err(BadForm("the body must be application/x-www-form-urlencoded"));
         }
-        let body = std::str::from_utf8(body).map_err(|_| BadForm("the body is not UTF-8"))?;
+        Self::parse(std::str::from_utf8(body).map_err(|_| BadForm("the body is not UTF-8"))?)
+    }
+
+    /// Returns whether the body says that it is a form.
+    pub fn is_sent(headers: &HeaderMap) -> bool {
+        is_type(headers, "application/x-www-form-urlencoded")
+    }
+
+    /// Returns the parameters of a form's text, which a query is as well.
+    pub fn parse(text: &str) -> Result<Self, BadForm> {
         let mut parameters = BTreeMap::new();
-        for pair in body.split('&').filter(|pair| !pair.is_empty()) {
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if parameters.insert(decoded(name)?, decoded(value)?).is_some() {
                 return Err(BadForm("a parameter is given more than once"));

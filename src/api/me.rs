@@ -1,8 +1,6 @@
 //! The caller's own record.
 
-use bytes::Bytes;
-use http::Response;
-
+use super::answer::Reply;
 use super::error::Refusal;
 use super::input::Fields;
 use super::{Api, Call, answer};
@@ -10,11 +8,11 @@ use crate::account::ProfileChange;
 use crate::identity::Principal;
 
 impl Api {
-    pub(super) async fn show_me(&self, principal: &Principal) -> Result<Response<Bytes>, Refusal> {
-        Ok(answer::ok(&answer::profile(&self.accounts.profile(principal).await?)))
+    pub(super) async fn show_me(&self, principal: &Principal) -> Result<Reply, Refusal> {
+        Ok(answer::ok(answer::profile(&self.accounts.profile(principal).await?)))
     }
 
-    pub(super) async fn change_me(&self, call: &Call<'_>, principal: &Principal) -> Result<Response<Bytes>, Refusal> {
+    pub(super) async fn change_me(&self, call: &Call<'_>, principal: &Principal) -> Result<Reply, Refusal> {
         let mut fields = Fields::read(call.headers, call.body)?;
         let wanted = ProfileChange {
             email: fields.change("email"),
@@ -27,10 +25,10 @@ impl Api {
         };
         fields.finish(&self.settings.ignored_fields)?;
         let profile = self.accounts.change_profile(principal, &wanted, &call.context).await?;
-        Ok(answer::ok(&answer::profile(&profile)))
+        Ok(answer::ok(answer::profile(&profile)))
     }
 
-    pub(super) async fn delete_me(&self, call: &Call<'_>, principal: &Principal) -> Result<Response<Bytes>, Refusal> {
+    pub(super) async fn delete_me(&self, call: &Call<'_>, principal: &Principal) -> Result<Reply, Refusal> {
         let mut fields = Fields::read_if_any(call.headers, call.body)?;
         let password = fields.secret("password");
         fields.finish(&self.settings.ignored_fields)?;

@@ -14,6 +14,7 @@ mod openapi;
 mod password;
 mod routes;
 mod sessions;
+mod shape;
 mod sign_in;
 
 #[cfg(test)]
@@ -29,12 +30,16 @@ use http::{HeaderMap, Method, Request, Response};
 use crate::account::{AccountError, Accounts, Context};
 use crate::auth::bearer::BearerSettings;
 use crate::auth::{Authenticator, Trust};
+use crate::http::answers::Answers;
 use crate::http::client::ClientAddr;
 use crate::identity::Caller;
 use crate::live::Live;
 
+use answer::Reply;
 use error::Refusal;
 use routes::{Found, Needs, Operation, RouteTable};
+
+pub use routes::Mail;
 
 /// Sessions keep this much of a `User-Agent`.
 const MAX_USER_AGENT_CHARS: usize = 256;
@@ -49,10 +54,23 @@ pub struct ApiSettings {
     pub bearer: BearerSettings,
     /// What register, login and refresh call the access token.
     pub access_token_name: String,
+    pub answers: Answers,
+    pub refresh_from: RefreshPlaces,
+    /// The grant that a token request means which names none.
+    pub default_grant: Option<&'static str>,
     /// Members that requests may carry without effect.
     pub ignored_fields: BTreeSet<String>,
     /// The origin that metadata points to, without a final slash.
     pub public_url: String,
+    pub mail: Mail,
+}
+
+/// Where a refresh token may stand in a request that trades it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshPlaces {
+    pub json: bool,
+    pub form: bool,
+    pub query: bool,
 }
 
 /// Returns the names that `[auth.paths]` may give further paths to; some come twice.
@@ -72,6 +90,7 @@ pub struct Api {
 /// One request on its way through a handler.
 struct Call<'a> {
     headers: &'a HeaderMap,
+    query: &'a str,
     body: &'a [u8],
     parameter: Option<&'a str>,
     context: Context,
@@ -84,7 +103,7 @@ impl Api {
         trust: Live<Trust>,
         settings: ApiSettings,
     ) -> Self {
-        let routes = RouteTable::new(&settings.prefix, &settings.extra_paths);
+        let routes = RouteTable::new(&settings.prefix, &settings.extra_paths, settings.mail);
         Self { accounts, authenticator, trust, settings, routes }
     }
 
@@ -101,38 +120,34 @@ impl Api {
     /// Returns the answer to a request whose URI is canonical and whose body is within its limit. An answer to somebody known
     /// carries their `Arc<Caller>` as an extension, for the access line.
     pub async fn answer(&self, client: ClientAddr, request_id: &str, request: Request<Bytes>) -> Response<Bytes> {
-        let answered = self.dispatch(client, request_id, &request).await;
-        let response = answer::finish(answered.unwrap_or_else(Refusal::into_response));
+        let (endpoint, answered) = match self.routes.find(request.method(), request.uri().path()) {
+            Found::Operation { endpoint, operation, needs, parameter } => {
+                let headers = request.headers();
+                let context = context(client, request_id, headers);
+                let query = request.uri().query().unwrap_or_default();
+                let call = Call { headers, query, body: request.body(), parameter, context };
+                (endpoint, self.perform(operation, needs, &call).await)
+            }
+            Found::OtherMethods(resource) => (resource.name, Err(Refusal::OtherMethods(resource))),
+            Found::Nothing => ("", Err(Refusal::NotFound)),
+        };
+        let response = answer::finish(match answered {
+            Ok(reply) => self.settings.shape(endpoint, reply),
+            Err(refusal) => refusal.into_response(endpoint, &self.settings.answers),
+        });
         if request.method() == Method::HEAD { answer::without_body(response) } else { response }
     }
 
-    async fn dispatch(
-        &self,
-        client: ClientAddr,
-        request_id: &str,
-        request: &Request<Bytes>,
-    ) -> Result<Response<Bytes>, Refusal> {
-        let (operation, needs, parameter) = match self.routes.find(request.method(), request.uri().path()) {
-            Found::Operation { operation, needs, parameter } => (operation, needs, parameter),
-            Found::OtherMethods(resource) => return Err(Refusal::OtherMethods(resource)),
-            Found::Nothing => return Err(Refusal::NotFound),
-        };
+    async fn perform(&self, operation: Operation, needs: Needs, call: &Call<'_>) -> Result<Reply, Refusal> {
         self.must_be_open(operation)?;
-        let headers = request.headers();
-        let context = context(client, request_id, headers);
-        let call = Call { headers, body: request.body(), parameter, context };
-        match needs {
-            Needs::Nothing => self.answer_anyone(operation, &call).await,
-            Needs::Bearer | Needs::Account => {
-                let caller = match needs {
-                    Needs::Account => self.require_account(headers).await?,
-                    Needs::Bearer | Needs::Nothing => self.require_caller(headers)?,
-                };
-                let mut response = self.answer_caller(operation, &call, &caller).await?;
-                response.extensions_mut().insert(caller);
-                Ok(response)
-            }
-        }
+        let caller = match needs {
+            Needs::Nothing => return self.answer_anyone(operation, call).await,
+            Needs::Bearer => self.require_caller(call.headers)?,
+            Needs::Account => self.require_account(call.headers).await?,
+        };
+        let mut reply = self.answer_caller(operation, call, &caller).await?;
+        reply.extensions_mut().insert(caller);
+        Ok(reply)
     }
 
     /// Refuses, before the store has been heard of once, whatever could not be answered truly without it.
@@ -149,13 +164,16 @@ impl Api {
         Err(AccountError::Unavailable("it has not been heard of since the start".into()).into())
     }
 
-    async fn answer_anyone(&self, operation: Operation, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
+    async fn answer_anyone(&self, operation: Operation, call: &Call<'_>) -> Result<Reply, Refusal> {
         match operation {
             Operation::Register => self.register(call).await,
             Operation::Login => self.login(call).await,
             Operation::Refresh => self.refresh(call).await,
             Operation::Logout => self.logout(call).await,
-            Operation::IssueToken => Ok(self.issue_token(call).await),
+            Operation::ForgotPassword => self.forgot_password(call).await,
+            Operation::ResetPassword => self.reset_password(call).await,
+            Operation::VerifyEmail => self.verify_email(call).await,
+            Operation::IssueToken => self.issue_token(call).await,
             Operation::VerifyGiven => self.verify_given(call).await,
             Operation::Revoke => Ok(self.revoke(call).await),
             Operation::KeySet => Ok(self.key_set()),
@@ -168,6 +186,7 @@ impl Api {
             | Operation::ListSessions
             | Operation::EndSession
             | Operation::ChangePassword
+            | Operation::SendVerification
             | Operation::ListKeys
             | Operation::MakeKey
             | Operation::RevokeKey
@@ -176,12 +195,7 @@ impl Api {
         }
     }
 
-    async fn answer_caller(
-        &self,
-        operation: Operation,
-        call: &Call<'_>,
-        caller: &Caller,
-    ) -> Result<Response<Bytes>, Refusal> {
+    async fn answer_caller(&self, operation: Operation, call: &Call<'_>, caller: &Caller) -> Result<Reply, Refusal> {
         let principal = &caller.principal;
         match operation {
             Operation::LogoutAll => self.logout_all(call, principal).await,
@@ -191,6 +205,7 @@ impl Api {
             Operation::ListSessions => self.list_sessions(principal).await,
             Operation::EndSession => self.end_session(call, principal).await,
             Operation::ChangePassword => self.change_password(call, principal).await,
+            Operation::SendVerification => self.send_verification(call, principal).await,
             Operation::ListKeys => self.list_api_keys(principal).await,
             Operation::MakeKey => self.make_api_key(call, principal).await,
             Operation::RevokeKey => self.revoke_api_key(call, principal).await,
@@ -200,6 +215,9 @@ impl Api {
             | Operation::Login
             | Operation::Refresh
             | Operation::Logout
+            | Operation::ForgotPassword
+            | Operation::ResetPassword
+            | Operation::VerifyEmail
             | Operation::IssueToken
             | Operation::VerifyGiven
             | Operation::Revoke

@@ -1,13 +1,13 @@
 //! The endpoints that OAuth clients know: token (RFC 6749), introspection (RFC 7662), revocation (RFC 7009), and verifying.
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::answer::Reply;
 use super::error::Refusal;
 use super::input::{BadForm, Form};
 use super::{Api, Call, answer};
 use crate::account::{AccountError, Grant, Login};
+use crate::http::answers::TokenErrors;
 use crate::identity::{Caller, Principal, Scope, UserId};
 use crate::secret::Secret;
 
@@ -20,35 +20,18 @@ impl From<BadForm> for Refusal {
     }
 }
 
-/// What the token endpoint does not grant.
-enum NotIssued {
-    Refused(Refusal),
-    UnsupportedGrant,
-}
-
-impl<E: Into<Refusal>> From<E> for NotIssued {
-    fn from(error: E) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
 impl Api {
-    pub(super) async fn issue_token(&self, call: &Call<'_>) -> Response<Bytes> {
+    pub(super) async fn issue_token(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         match self.grant_token(call).await {
-            Ok(grant) => answer::ok(&answer::oauth_grant(&grant)),
-            Err(NotIssued::Refused(refusal)) => refusal.into_oauth_response(),
-            Err(NotIssued::UnsupportedGrant) => {
-                let description = "grant_type must be password or refresh_token";
-                let body = json!({"error": "unsupported_grant_type", "error_description": description});
-                answer::json_with(StatusCode::BAD_REQUEST, &body)
-            }
+            Err(refusal) if self.settings.answers.token_errors == TokenErrors::OAuth => Ok(refusal.into_oauth_reply()),
+            granted => Ok(answer::ok(answer::grant(&granted?))),
         }
     }
 
-    async fn grant_token(&self, call: &Call<'_>) -> Result<Grant, NotIssued> {
+    async fn grant_token(&self, call: &Call<'_>) -> Result<Grant, Refusal> {
         let mut form = Form::read(call.headers, call.body)?;
-        let Some(grant_type) = form.take("grant_type") else { return Err(AccountError::missing("grant_type").into()) };
-        match grant_type.as_str() {
+        let named = form.take("grant_type");
+        match named.as_deref().or(self.settings.default_grant).ok_or_else(|| AccountError::missing("grant_type"))? {
             "password" => {
                 let username = form.take("username").ok_or_else(|| AccountError::missing("username"))?;
                 let password = form.take("password").map(Secret::new);
@@ -60,24 +43,24 @@ impl Api {
                 let asked = scopes(&mut form)?;
                 Ok(self.accounts.refresh_within(token, asked.as_deref(), &call.context).await?)
             }
-            _ => Err(NotIssued::UnsupportedGrant),
+            _ => Err(Refusal::UnsupportedGrant),
         }
     }
 
-    pub(super) fn show_active(&self, caller: &Caller) -> Response<Bytes> {
-        answer::ok(&answer::active(caller, &self.trust.current().expected.issuer))
+    pub(super) fn show_active(&self, caller: &Caller) -> Reply {
+        answer::ok(answer::active(caller, &self.trust.current().expected.issuer))
     }
 
-    pub(super) async fn verify_given(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
+    pub(super) async fn verify_given(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let caller = self.verify(call.parameter.unwrap_or_default()).await?;
         Ok(self.show_active(&caller))
     }
 
     /// Says of foreign tokens what it says of dead ones, so that nobody can probe for them (RFC 7662 section 2.2).
-    pub(super) async fn introspect(&self, call: &Call<'_>, principal: &Principal) -> Response<Bytes> {
+    pub(super) async fn introspect(&self, call: &Call<'_>, principal: &Principal) -> Reply {
         let token = match Self::given_token(call) {
             Ok(token) => token,
-            Err(refusal) => return refusal.into_oauth_response(),
+            Err(refusal) => return refusal.into_oauth_reply(),
         };
         let may_see =
             |user: &UserId| *user == principal.user_id || principal.roles.iter().any(|role| role.as_str() == ADMIN);
@@ -88,7 +71,7 @@ impl Api {
             return inactive();
         }
         match self.accounts.inspect_refresh(&token).await {
-            Ok(Some(live)) if may_see(&live.user_id) => answer::ok(&json!({
+            Ok(Some(live)) if may_see(&live.user_id) => answer::ok(json!({
                 "active": true,
                 "type": "refresh",
                 "iss": self.trust.current().expected.issuer,
@@ -97,18 +80,18 @@ impl Api {
                 "exp": live.expires_at.as_secs(),
             })),
             Ok(_) => inactive(),
-            Err(error) => Refusal::from(error).into_oauth_response(),
+            Err(error) => Refusal::from(error).into_oauth_reply(),
         }
     }
 
-    pub(super) async fn revoke(&self, call: &Call<'_>) -> Response<Bytes> {
+    pub(super) async fn revoke(&self, call: &Call<'_>) -> Reply {
         let token = match Self::given_token(call) {
             Ok(token) => token,
-            Err(refusal) => return refusal.into_oauth_response(),
+            Err(refusal) => return refusal.into_oauth_reply(),
         };
         match self.accounts.revoke(&token, &call.context).await {
-            Ok(()) => Response::new(Bytes::new()),
-            Err(error) => Refusal::from(error).into_oauth_response(),
+            Ok(()) => answer::ok(Value::Null),
+            Err(error) => Refusal::from(error).into_oauth_reply(),
         }
     }
 
@@ -127,6 +110,6 @@ fn scopes(form: &mut Form) -> Result<Option<Vec<Scope>>, AccountError> {
     parsed.map(Some).ok_or(AccountError::InvalidScope)
 }
 
-fn inactive() -> Response<Bytes> {
-    answer::ok(&json!({"active": false}))
+fn inactive() -> Reply {
+    answer::ok(json!({"active": false}))
 }

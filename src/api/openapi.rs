@@ -4,7 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::ApiSettings;
-use super::routes::{Needs, Operation, resources};
+use super::routes::{Needs, Operation, offered};
+use crate::http::answers::Shape;
 
 /// What the document says of one operation.
 struct Words {
@@ -37,6 +38,16 @@ fn words(operation: Operation) -> Words {
         Operation::ListSessions => of("List one's sessions", Nothing, (200, "Sessions"), &[]),
         Operation::EndSession => of("End one of one's sessions", Nothing, (204, ""), &[]),
         Operation::ChangePassword => of("Change the password", Json("PasswordChange"), (204, ""), &[415, 422]),
+        Operation::ForgotPassword => {
+            of("Ask for a mail to choose a new password by", Json("EmailAddress"), (202, ""), &[415, 422])
+        }
+        Operation::ResetPassword => {
+            of("Choose a new password by what a mail brought", Json("PasswordReset"), (204, ""), &[415, 422])
+        }
+        Operation::VerifyEmail => {
+            of("Show that the address is one's own", Json("OneTimeToken"), (204, ""), &[415, 422])
+        }
+        Operation::SendVerification => of("Ask for a mail that verifies the address", Nothing, (202, ""), &[422]),
         Operation::ListKeys => of("List one's API keys", Nothing, (200, "ApiKeys"), &[]),
         Operation::MakeKey => {
             of("Make an API key, shown this once", Json("WantedKey"), (201, "NewApiKey"), &[409, 415, 422])
@@ -63,10 +74,11 @@ pub enum Profiles {
 /// Returns the document for endpoints with these settings.
 pub fn document(settings: &ApiSettings, profiles: Profiles) -> Value {
     let mut paths = Map::new();
-    for resource in resources() {
+    for resource in offered(settings.mail) {
         let mut item = Map::new();
         for (method, operation, needs) in resource.operations {
-            item.insert(method.as_str().to_ascii_lowercase(), describe(*operation, *needs));
+            let described = describe(settings, resource.name, *operation, *needs);
+            item.insert(method.as_str().to_ascii_lowercase(), described);
         }
         if let Some((_, parameter)) = resource.path.split_once('{') {
             let name = parameter.trim_end_matches('}');
@@ -74,6 +86,10 @@ pub fn document(settings: &ApiSettings, profiles: Profiles) -> Value {
             item.insert("parameters".into(), json!([{"name": name, "in": "path", "required": true, "schema": schema}]));
         }
         let prefix = settings.prefix.trim_end_matches('/');
+        let below = resource.path.find("/{").map_or("", |at| &resource.path[at..]);
+        for (_, path) in settings.extra_paths.iter().filter(|(name, _)| name == resource.name) {
+            paths.insert(format!("{}{below}", path.trim_end_matches('/')), Value::Object(without_ids(&item)));
+        }
         paths.insert(format!("{prefix}{}", resource.path), Value::Object(item));
     }
     paths.insert(format!("{}/forward", settings.prefix.trim_end_matches('/')), forward_auth());
@@ -107,19 +123,18 @@ fn forward_auth() -> Value {
     }})
 }
 
-fn describe(operation: Operation, needs: Needs) -> Value {
+fn describe(settings: &ApiSettings, endpoint: &str, operation: Operation, needs: Needs) -> Value {
     let words = words(operation);
     let mut responses = Map::new();
     let (status, schema) = words.success;
-    let success = if schema.is_empty() {
-        json!({"description": "Done"})
-    } else {
-        json!({"description": "Done", "content": {"application/json": {"schema": reference(schema)}}})
-    };
+    let (status, success) = success(settings, endpoint, status, schema);
     responses.insert(status.to_string(), success);
+    let problem = match settings.answers.shape {
+        Shape::Plain => json!({"application/problem+json": {"schema": reference("Problem")}}),
+        Shape::Envelope => json!({"application/json": {"schema": reference("Refusal")}}),
+    };
     for status in [400, 401, 404, 405, 429, 503].iter().chain(words.refusals) {
-        let content = json!({"application/problem+json": {"schema": reference("Problem")}});
-        responses.insert(status.to_string(), json!({"description": "Refused", "content": content}));
+        responses.insert(status.to_string(), json!({"description": "Refused", "content": problem}));
     }
     let mut described = json!({
         "operationId": format!("{operation:?}"),
@@ -133,6 +148,9 @@ fn describe(operation: Operation, needs: Needs) -> Value {
     } {
         described["requestBody"] = json!({"content": {media: {"schema": reference(schema)}}});
     }
+    if operation == Operation::Refresh {
+        describe_places(&mut described, settings);
+    }
     match needs {
         Needs::Nothing => {}
         Needs::Bearer => described["security"] = json!([{"bearer": []}]),
@@ -141,11 +159,93 @@ fn describe(operation: Operation, needs: Needs) -> Value {
     described
 }
 
+/// Returns status and description of success, as the configuration shapes it.
+fn success(settings: &ApiSettings, endpoint: &str, status: u16, schema: &str) -> (u16, Value) {
+    if schema.is_empty() {
+        return (status, json!({"description": "Done"}));
+    }
+    let wanted = settings.answers.of.get(endpoint);
+    let status = wanted.and_then(|wanted| wanted.status).map_or(status, |status| status.as_u16());
+    let has_message = wanted.is_some_and(|wanted| wanted.message.is_some());
+    let picked = wanted.and_then(|wanted| wanted.fields.as_deref());
+    let (name, said) = match picked {
+        _ if has_message => ("message", text()),
+        Some(names) => ("data", picked_members(names, &settings.access_token_name)),
+        None => ("data", reference(schema)),
+    };
+    let schema = if settings.answers.wraps(endpoint) {
+        let mut whole = envelope("success");
+        whole["properties"][name] = said;
+        whole
+    } else if has_message {
+        open(&json!({"message": said}))
+    } else {
+        said
+    };
+    (status, json!({"description": "Done", "content": {"application/json": {"schema": schema}}}))
+}
+
+fn picked_members(names: &[String], access_token_name: &str) -> Value {
+    let shown = |name: &String| if name == "access_token" { access_token_name } else { name }.to_owned();
+    let members: Map<String, Value> = names.iter().map(|name| (shown(name), json!({}))).collect();
+    open(&Value::Object(members))
+}
+
+/// Returns the members that all envelopes have.
+fn envelope(status: &str) -> Value {
+    open(&json!({
+        "status": {"const": status}, "code": {"type": "integer"}, "response": text(),
+        "headers": {"type": ["object", "null"]},
+    }))
+}
+
+fn refusal() -> Value {
+    let mut whole = envelope("error");
+    whole["properties"]["message"] = text();
+    whole
+}
+
+/// Says where a refresh token may stand.
+fn describe_places(described: &mut Value, settings: &ApiSettings) {
+    let places = settings.refresh_from;
+    let schema = json!({"schema": reference("RefreshToken")});
+    let mut content = Map::new();
+    if places.json {
+        content.insert("application/json".to_owned(), schema.clone());
+    }
+    if places.form {
+        content.insert("application/x-www-form-urlencoded".to_owned(), schema);
+    }
+    described["requestBody"] = json!({"content": content});
+    if places.query {
+        described["parameters"] = json!([{"name": "refresh_token", "in": "query", "schema": text()}]);
+    }
+}
+
+/// An operation has one id however many paths lead to it.
+fn without_ids(item: &Map<String, Value>) -> Map<String, Value> {
+    let mut item = item.clone();
+    for operation in item.values_mut().filter_map(Value::as_object_mut) {
+        operation.remove("operationId");
+    }
+    item
+}
+
 fn reference(schema: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
+/// Returns what requests may hold, then what answers hold.
 fn schemas(access_token_name: &str) -> Value {
+    let mut schemas = requested();
+    let Value::Object(answered) = answered(access_token_name) else { return schemas };
+    for (name, schema) in answered {
+        schemas[name] = schema;
+    }
+    schemas
+}
+
+fn requested() -> Value {
     const OWN: [&str; 6] = ["email", "username", "first_name", "last_name", "full_name", "phone"];
     let registration: Vec<&str> = OWN.into_iter().chain(["password"]).collect();
     json!({
@@ -155,12 +255,28 @@ fn schemas(access_token_name: &str) -> Value {
         "OptionalRefreshToken": closed(&["refresh_token"], &[]),
         "Password": closed(&["password"], &["password"]),
         "PasswordChange": closed(&["current_password", "new_password"], &["current_password", "new_password"]),
+        "EmailAddress": closed(&["email"], &["email"]),
+        "PasswordReset": closed(&["token", "new_password"], &["token", "new_password"]),
+        "OneTimeToken": closed(&["token"], &["token"]),
         "ProfileChange": nullable(&OWN),
         "TokenRequest": open(&json!({
             "grant_type": {"enum": ["password", "refresh_token"]},
             "username": text(), "password": text(), "refresh_token": text(), "scope": text(),
         })),
         "GivenToken": open(&json!({"token": text(), "token_type_hint": text()})),
+        "WantedKey": {
+            "type": "object",
+            "properties": {
+                "name": text(), "scopes": {"type": "array", "items": text()}, "expires_in": {"type": "integer"},
+            },
+            "required": ["name"],
+            "additionalProperties": false,
+        },
+    })
+}
+
+fn answered(access_token_name: &str) -> Value {
+    json!({
         "Grant": open(&json!({
             "user_id": text(), access_token_name: text(), "refresh_token": text(), "token_type": {"const": "bearer"},
             "expires_in": {"type": "integer"},
@@ -178,14 +294,6 @@ fn schemas(access_token_name: &str) -> Value {
             "id": text(), "created_at": moment(), "last_used_at": moment(), "ip": text(), "user_agent": text(),
             "current": {"type": "boolean"},
         }))},
-        "WantedKey": {
-            "type": "object",
-            "properties": {
-                "name": text(), "scopes": {"type": "array", "items": text()}, "expires_in": {"type": "integer"},
-            },
-            "required": ["name"],
-            "additionalProperties": false,
-        },
         "ApiKeys": {"type": "array", "items": open(&api_key())},
         "NewApiKey": open(&{
             let mut made = api_key();
@@ -201,6 +309,7 @@ fn schemas(access_token_name: &str) -> Value {
             "type": text(), "title": text(), "status": {"type": "integer"}, "detail": text(), "code": text(),
             "errors": {"type": "array", "items": open(&json!({"field": text(), "code": text(), "message": text()}))},
         })),
+        "Refusal": refusal(),
         "Object": {"type": "object"},
     })
 }

@@ -19,6 +19,10 @@ pub enum Operation {
     ListSessions,
     EndSession,
     ChangePassword,
+    ForgotPassword,
+    ResetPassword,
+    VerifyEmail,
+    SendVerification,
     ListKeys,
     MakeKey,
     RevokeKey,
@@ -96,19 +100,42 @@ pub static RESOURCES: [Resource; 18] = [
     resource("metadata", "/.well-known/oauth-authorization-server", &[(GET, Operation::Metadata, Needs::Nothing)]),
 ];
 
+/// What there is only while mail is sent.
+pub static MAIL_RESOURCES: [Resource; 4] = [
+    resource("password_forgot", "/password/forgot", &[(POST, Operation::ForgotPassword, Needs::Nothing)]),
+    resource("password_reset", "/password/reset", &[(POST, Operation::ResetPassword, Needs::Nothing)]),
+    resource("email_verify", "/email/verify", &[(POST, Operation::VerifyEmail, Needs::Nothing)]),
+    resource("email_verify_send", "/email/verify/send", &[(POST, Operation::SendVerification, Needs::Bearer)]),
+];
+
 /// Apart from the others because it describes them.
 pub static DESCRIPTION: Resource =
     resource("openapi", "/openapi.json", &[(GET, Operation::Description, Needs::Nothing)]);
 
-/// Returns every resource.
+/// Whether mail is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mail {
+    On,
+    Off,
+}
+
+/// Returns every resource that there may be.
 pub fn resources() -> impl Iterator<Item = &'static Resource> {
-    RESOURCES.iter().chain([&DESCRIPTION])
+    offered(Mail::On)
+}
+
+/// Returns every resource that there is.
+pub fn offered(mail: Mail) -> impl Iterator<Item = &'static Resource> {
+    let with_mail = MAIL_RESOURCES.iter().filter(move |_| mail == Mail::On);
+    RESOURCES.iter().chain(with_mail).chain([&DESCRIPTION])
 }
 
 /// What a path and a method lead to.
 #[derive(Debug)]
 pub enum Found<'p> {
     Operation {
+        /// The name of the resource.
+        endpoint: &'static str,
         operation: Operation,
         needs: Needs,
         parameter: Option<&'p str>,
@@ -132,10 +159,10 @@ pub struct RouteTable {
 impl RouteTable {
     /// Returns the table for `prefix` (such as `/auth`) and further paths, each under the name of its resource.
     /// Names that no resource has are left out: the configuration's check has refused them.
-    pub fn new(prefix: &str, extra: &[(String, String)]) -> Self {
+    pub fn new(prefix: &str, extra: &[(String, String)], mail: Mail) -> Self {
         let prefix = prefix.trim_end_matches('/').to_owned();
         let mut table = Self { prefix, exact: HashMap::new(), with_parameter: Vec::new(), outside: Vec::new() };
-        for resource in resources() {
+        for resource in offered(mail) {
             table.add(&format!("{}{}", table.prefix, resource.stem()), resource);
             if resource.path.starts_with("/.well-known/") {
                 table.add(resource.path, resource);
@@ -187,7 +214,9 @@ impl RouteTable {
         // HEAD is GET without the body (RFC 9110 section 9.3.2).
         let method = if method == Method::HEAD { &Method::GET } else { method };
         match resource.operations.iter().find(|(allowed, ..)| allowed == method) {
-            Some((_, operation, needs)) => Found::Operation { operation: *operation, needs: *needs, parameter },
+            Some((_, operation, needs)) => {
+                Found::Operation { endpoint: resource.name, operation: *operation, needs: *needs, parameter }
+            }
             None => Found::OtherMethods(resource),
         }
     }
@@ -236,7 +265,7 @@ mod tests {
 
     fn table() -> RouteTable {
         let extra = [("register", "/create"), ("sessions", "/my/sessions"), ("token_verify", "/check")];
-        RouteTable::new("/auth", &extra.map(|(name, path)| (name.to_owned(), path.to_owned())))
+        RouteTable::new("/auth", &extra.map(|(name, path)| (name.to_owned(), path.to_owned())), Mail::Off)
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Register, login, refresh, and leaving again.
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::StatusCode;
 
+use super::answer::Reply;
 use super::error::Refusal;
-use super::input::Fields;
+use super::input::{Fields, Form};
 use super::{Api, Call, answer};
 use crate::account::{Leaving, Login, Registering};
 use crate::identity::Principal;
+use crate::secret::Secret;
 
 impl Api {
-    pub(super) async fn register(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
+    pub(super) async fn register(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let mut fields = Fields::read(call.headers, call.body)?;
         let typed = Registering {
             email: fields.text("email"),
@@ -24,10 +25,10 @@ impl Api {
         };
         fields.finish(&self.settings.ignored_fields)?;
         let grant = self.accounts.register(typed, &call.context).await?;
-        Ok(answer::json_with(StatusCode::CREATED, &answer::grant(&grant, &self.settings.access_token_name)))
+        Ok(answer::json_with(StatusCode::CREATED, answer::grant(&grant)))
     }
 
-    pub(super) async fn login(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
+    pub(super) async fn login(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let mut fields = Fields::read(call.headers, call.body)?;
         let login = Login {
             email: fields.text("email"),
@@ -37,19 +38,40 @@ impl Api {
         };
         fields.finish(&self.settings.ignored_fields)?;
         let grant = self.accounts.login(login, &call.context).await?;
-        Ok(answer::ok(&answer::grant(&grant, &self.settings.access_token_name)))
+        Ok(answer::ok(answer::grant(&grant)))
     }
 
-    pub(super) async fn refresh(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
-        let mut fields = Fields::read(call.headers, call.body)?;
-        let token = fields.secret("refresh_token");
-        fields.finish(&self.settings.ignored_fields)?;
+    pub(super) async fn refresh(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let token = self.given_refresh_token(call)?;
         let grant = self.accounts.refresh(token, &call.context).await?;
-        Ok(answer::ok(&answer::grant(&grant, &self.settings.access_token_name)))
+        Ok(answer::ok(answer::grant(&grant)))
+    }
+
+    /// Returns the token from wherever it may stand; in two places at once two readers could take either.
+    fn given_refresh_token(&self, call: &Call<'_>) -> Result<Option<Secret<String>>, Refusal> {
+        let places = self.settings.refresh_from;
+        let in_query =
+            if places.query { Form::parse(call.query)?.take("refresh_token").map(Secret::new) } else { None };
+        let in_body = if call.body.is_empty() && in_query.is_some() {
+            None
+        } else if places.form && (Form::is_sent(call.headers) || !places.json) {
+            Form::read(call.headers, call.body)?.take("refresh_token").map(Secret::new)
+        } else if places.json {
+            let mut fields = Fields::read(call.headers, call.body)?;
+            let token = fields.secret("refresh_token");
+            fields.finish(&self.settings.ignored_fields)?;
+            token
+        } else {
+            None
+        };
+        if in_query.is_some() && in_body.is_some() {
+            return Err(Refusal::Malformed("`refresh_token` is given more than once".to_owned()));
+        }
+        Ok(in_query.or(in_body))
     }
 
     /// With a refresh token in the body an access token beside it may have expired: clients send it along out of habit.
-    pub(super) async fn logout(&self, call: &Call<'_>) -> Result<Response<Bytes>, Refusal> {
+    pub(super) async fn logout(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let mut fields = Fields::read_if_any(call.headers, call.body)?;
         let token = fields.secret("refresh_token");
         fields.finish(&self.settings.ignored_fields)?;
@@ -66,7 +88,7 @@ impl Api {
         Ok(answer::no_content())
     }
 
-    pub(super) async fn logout_all(&self, call: &Call<'_>, principal: &Principal) -> Result<Response<Bytes>, Refusal> {
+    pub(super) async fn logout_all(&self, call: &Call<'_>, principal: &Principal) -> Result<Reply, Refusal> {
         self.accounts.logout_all(principal, &call.context).await?;
         Ok(answer::no_content())
     }

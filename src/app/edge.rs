@@ -20,7 +20,8 @@ pub fn rules(settings: &Settings) -> Rules {
     let routes = settings.routes.iter().map(|route| {
         let upstream = Arc::clone(&upstreams[route.upstream.index()]);
         let limit = route.rate_limit.map(|rate| Arc::new(RouteLimit::new(rate)));
-        route.entry(Forwarding { name: route_name(route).into(), upstream, limit, credentials: accepted(route) })
+        let (name, credentials) = (route_name(route).into(), accepted(route));
+        route.entry(Forwarding { name, upstream, limit, credentials, is_shared: route.cors })
     });
     let identity = identity_headers(settings);
     let names: Vec<HeaderName> = identity.names().cloned().collect();
@@ -33,6 +34,7 @@ pub fn rules(settings: &Settings) -> Rules {
         trusted_proxies: settings.server.trusted_proxies.clone(),
         via: settings.server.via.as_deref().and_then(ViaValues::new),
         limits: RequestLimits::new(settings.limits.requests),
+        cors: settings.cors.clone(),
         forward_auth_paths: forward_auth_paths(settings),
     }
 }

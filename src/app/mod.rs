@@ -6,6 +6,7 @@ mod edge;
 mod explain;
 mod keys;
 mod listeners;
+mod mail;
 mod parts;
 mod reload;
 mod start_error;

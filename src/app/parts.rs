@@ -12,13 +12,16 @@ use tokio::sync::Semaphore;
 
 use super::reload::Shared;
 use super::start_error::StartError;
-use super::{Servers, edge, keys, listeners, stores};
-use crate::account::{self, AccountSettings, Accounts, Hashers, Rates, settings::Field, settings::Registration};
-use crate::api::{Api, ApiSettings};
+use super::{Servers, edge, keys, listeners, mail, stores};
+use crate::account::{
+    self, AccountSettings, Accounts, Hashers, MailSettings, Rates, settings::Field, settings::Registration,
+};
+use crate::api::{self, Api, ApiSettings, RefreshPlaces};
 use crate::auth::{Authenticator, Directory, Revocations, Trust};
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
 use crate::gateway::Gateway;
+use crate::gateway::forwarded::Origins;
 use crate::gateway::streams::Streams;
 use crate::live::Live;
 use crate::password::hash::Hasher;
@@ -44,7 +47,7 @@ pub(super) struct Parts {
     shared: Arc<Shared>,
     pub accounts: Arc<Accounts>,
     pub store: SharedStore,
-    metrics: Arc<Metrics>,
+    pub metrics: Arc<Metrics>,
     lines: Lines,
 }
 
@@ -66,7 +69,7 @@ impl Parts {
         authenticator.trust_issuers(keys::trusted_issuers(&settings, &authenticator.issuers(), &clock)?);
         let hashers = Hashers::start(Hasher::new(settings.password.cost), hash_threads(&settings));
         let hashers = Arc::new(hashers.map_err(StartError::internal)?);
-        let account_settings = Live::new(account_settings(&settings));
+        let account_settings = Live::new(account_settings(&settings, mail::settings(&settings)?));
         let accounts = Arc::new(Accounts::new(account::Parts {
             store: Arc::clone(&store),
             hashers: Arc::clone(&hashers),
@@ -140,6 +143,7 @@ impl Parts {
                     authenticator: Arc::clone(&shared.authenticator),
                     pools: Pools::new(Arc::clone(&upstream_tls)),
                     streams: Streams::new(Arc::clone(shared.authenticator.revocations())),
+                    origins: Origins::default(),
                 },
                 office: office.clone(),
                 desk: Arc::clone(&desk),
@@ -200,12 +204,20 @@ fn api_settings(settings: &Settings) -> ApiSettings {
         extra_paths: paths.collect(),
         bearer: edge::bearer(settings),
         access_token_name: auth.access_token_name.clone(),
+        answers: auth.answers.clone(),
+        refresh_from: RefreshPlaces {
+            json: auth.refresh_from.contains(&config::RefreshPlace::Json),
+            form: auth.refresh_from.contains(&config::RefreshPlace::Form),
+            query: auth.refresh_from.contains(&config::RefreshPlace::Query),
+        },
+        default_grant: auth.default_grant.map(|config::DefaultGrant::Password| "password"),
         ignored_fields: auth.ignored_fields.iter().cloned().collect::<BTreeSet<String>>(),
         public_url: settings.server.public_url.as_ref().map_or_else(|| auth.issuer.clone(), ToString::to_string),
+        mail: if settings.mail.smtp.is_some() { api::Mail::On } else { api::Mail::Off },
     }
 }
 
-pub(super) fn account_settings(settings: &Settings) -> AccountSettings {
+pub(super) fn account_settings(settings: &Settings, mail: Option<MailSettings>) -> AccountSettings {
     let (auth, limits) = (&settings.auth, &settings.limits);
     AccountSettings {
         registration: match auth.registration {
@@ -228,7 +240,11 @@ pub(super) fn account_settings(settings: &Settings) -> AccountSettings {
             login_account: limits.login_account,
             login_network: limits.login_network,
             register: limits.register,
+            mail: limits.mail,
+            mail_account: limits.mail_account,
+            mail_network: limits.mail_network,
         },
+        mail,
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::keys::{self, KeysError, Loaded};
 use super::listeners::Certificates;
-use super::parts;
+use super::start_error::StartError;
+use super::{mail, parts};
 use crate::account::keys::RotationError;
 use crate::account::{AccountSettings, Accounts, Hashers};
 use crate::auth::{Authenticator, Trust};
@@ -61,7 +62,7 @@ impl Shared {
         }
     }
 
-    async fn apply(&self, new: Settings) -> Result<(), KeysError> {
+    async fn apply(&self, new: Settings) -> Result<(), StartError> {
         let _turn = self.turn.lock().await;
         let old = self.settings();
         if needs_restart(&old, &new) {
@@ -75,8 +76,9 @@ impl Shared {
             let issuers = keys::trusted_issuers(&new, &self.authenticator.issuers(), &self.clock)?;
             self.authenticator.trust_issuers(issuers);
         }
+        let mail = mail::settings(&new)?;
         self.trust.replace(trust);
-        self.account_settings.replace(parts::account_settings(&new));
+        self.account_settings.replace(parts::account_settings(&new, mail));
         self.role_scopes.replace(new.auth.role_scopes.clone());
         if old.password.cost != new.password.cost {
             self.hashers.replace_hasher(Hasher::new(new.password.cost));

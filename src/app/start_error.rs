@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::keys::KeysError;
+use crate::mail::SendError;
 use crate::server;
 use crate::store::StoreError;
 use crate::tls::TlsError;
@@ -41,6 +42,12 @@ impl StartError {
 impl From<TlsError> for StartError {
     fn from(error: TlsError) -> Self {
         Self::Configuration(error.to_string())
+    }
+}
+
+impl From<SendError> for StartError {
+    fn from(error: SendError) -> Self {
+        Self::Configuration(format!("mail.smtp: {error}"))
     }
 }
 

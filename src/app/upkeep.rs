@@ -36,6 +36,7 @@ pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> 
         }
     });
     tasks.spawn(open(parts.shared()));
+    tasks.spawn(parts.accounts.postman(Arc::clone(&parts.metrics)).run());
     tasks.spawn(follow_keys(parts.shared()));
     tasks.spawn(follow_signals(parts.shared(), source.clone(), hangups));
     if let Some(source) = source {

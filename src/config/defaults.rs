@@ -9,9 +9,10 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::settings::{
-    Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, Registration, Secrets, Server, Store, Tls,
-    TlsMode, TlsVersion, Upstream, UserField,
+    Auth, Balance, IdentityHeaders, Limits, Log, LogFormat, Password, RefreshPlace, Registration, Secrets, Server,
+    Store, Tls, TlsMode, TlsVersion, Upstream, UserField,
 };
+use crate::http::answers::Answers;
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
 use crate::password::rules::Rules;
@@ -64,6 +65,9 @@ impl Default for Auth {
             required_fields: vec![UserField::Email],
             ignored_fields: Vec::new(),
             user_fields: BTreeMap::new(),
+            answers: Answers::default(),
+            refresh_from: vec![RefreshPlace::Json],
+            default_grant: None,
             issuer: ISSUER.to_owned(),
             audience: Vec::new(),
             algorithm: Algorithm::EdDsa,
@@ -102,6 +106,9 @@ impl Default for Limits {
             login_account: Some(Rate { count: 100, per: HOUR }),
             login_network: Some(Rate { count: 100, per: MINUTE }),
             register: Some(Rate { count: 20, per: HOUR }),
+            mail: Some(Rate { count: 5, per: HOUR }),
+            mail_account: Some(Rate { count: 10, per: HOUR }),
+            mail_network: Some(Rate { count: 50, per: HOUR }),
             requests: None,
             header_size: 32 << 10,
             header_timeout: Duration::from_secs(10),

@@ -1,7 +1,7 @@
 //! One TOML text being read: it collects the problems and remembers which keys were asked for,
 //! so that whatever nobody asked for is an unknown key. [`Section`](super::section::Section)s read through it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::environment::{Environment, variable_for};
 use super::problem::{Problem, nearest};
+use super::profiles::Profile;
 
 /// Where a value stands.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(super) enum At {
     Variable(String),
     /// What is missing has no place of its own.
     File,
+    /// A value that the chosen profile brought.
+    Profile,
 }
 
 /// What is wrong, before it is known where.
@@ -42,6 +45,8 @@ pub(super) struct Document<'a> {
     pub name: &'a str,
     pub text: &'a str,
     pub environment: &'a Environment,
+    /// Chosen once, by the text itself, before anything else is read.
+    profile: OnceCell<Profile>,
     /// Paths of every key that was asked for, present or not, and of every list item that was gone through.
     asked: RefCell<BTreeSet<String>>,
     problems: RefCell<Vec<(At, Problem)>>,
@@ -54,10 +59,20 @@ impl<'a> Document<'a> {
             name,
             text,
             environment,
+            profile: OnceCell::new(),
             asked: RefCell::default(),
             problems: RefCell::default(),
             warnings: RefCell::default(),
         }
+    }
+
+    pub(super) fn choose_profile(&self, profile: Profile) {
+        // Called once; a second choice would have to be the same.
+        let _ = self.profile.set(profile);
+    }
+
+    pub(super) fn profile(&self) -> Option<&Profile> {
+        self.profile.get()
     }
 
     pub(super) fn ask(&self, path: &str) {
@@ -71,6 +86,12 @@ impl<'a> Document<'a> {
             At::Span(span) => problem.point_at(self.text, span),
             At::Variable(name) => problem.file.clone_from(name),
             At::File => {}
+            At::Profile => {
+                let name = self.profile().map_or("", |profile| profile.name);
+                problem.hint.get_or_insert_with(|| {
+                    format!("`auth.profile = {name:?}` asks for it; write `{path}` to change that")
+                });
+            }
         }
         self.problems.borrow_mut().push((at.clone(), problem));
     }
@@ -83,7 +104,7 @@ impl<'a> Document<'a> {
                 format!("{}:{line}:{column}", self.name)
             }
             At::Variable(name) => name.clone(),
-            At::File => self.name.to_owned(),
+            At::File | At::Profile => self.name.to_owned(),
         }
     }
 
@@ -189,7 +210,7 @@ impl<'a> Document<'a> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|(at, _)| match at {
             At::Span(span) => span.start,
-            At::Variable(_) | At::File => usize::MAX,
+            At::Variable(_) | At::File | At::Profile => usize::MAX,
         });
         problems.into_iter().map(|(_, problem)| problem).collect()
     }

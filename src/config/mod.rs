@@ -7,6 +7,7 @@ mod document;
 mod environment;
 mod front;
 mod problem;
+mod profiles;
 mod read;
 mod section;
 pub mod settings;
@@ -101,6 +102,7 @@ fn read_document(document: &Document<'_>) -> Settings {
         return Settings::default();
     }
     let table = table.into_inner();
+    read::choose_profile(&Section::root(document, &table));
     let settings = read::settings(&Section::root(document, &table));
     document.refuse_unknown_keys(&table, "");
     document.refuse_unknown_variables();

@@ -36,7 +36,7 @@ impl Problem {
             path: String::new(),
             found,
             expected: expected.to_owned(),
-            hint,
+            hint: hint.map(|text| legible(&text)),
             excerpt: None,
             width: 0,
         }
@@ -73,12 +73,19 @@ fn open_before(text: &str, offset: usize, quotes: &str) -> bool {
 /// Whether a line may show a secret: it names a key for one, even misspelt, begins a private key, or has a URL with a
 /// user in it.
 pub(super) fn may_hold_secret(line: &str) -> bool {
-    let names_secret = line
-        .split(|letter: char| !letter.is_alphanumeric())
-        .any(|word| strsim::damerau_levenshtein(&word.to_lowercase(), "secret") <= 2);
+    let names_secret = line.split(|letter: char| !letter.is_alphanumeric()).map(str::to_lowercase).any(|word| {
+        strsim::damerau_levenshtein(&word, "secret") <= 2 || strsim::damerau_levenshtein(&word, "smtp") <= 1
+    });
     // Where a public key belongs people paste private ones.
     let holds_key = line.contains("PRIVATE KEY") || line.contains("public_key");
     names_secret || holds_key || has_user_info(line)
+}
+
+/// Returns `text` with its control characters escaped: a hint may repeat what a file holds, and is shown on a terminal.
+fn legible(text: &str) -> String {
+    let escaped =
+        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 pub(super) fn has_user_info(text: &str) -> bool {

@@ -1,6 +1,9 @@
 //! Reads one table, key by key, into values that hold their defaults: what is absent or wrong leaves the default standing,
 //! and what is wrong becomes a problem at its place. An environment variable that overrides a key is read in its stead.
 
+mod raw;
+
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -14,19 +17,16 @@ use super::problem::has_user_info;
 use super::text::{self, Parsed};
 use crate::limit::bucket::Rate;
 use crate::secret::Secret;
+use raw::{Raw, describe, quoted, quoting_hint};
 
 #[derive(Clone)]
 pub(super) struct Section<'a> {
     pub document: &'a Document<'a>,
     pub path: String,
     table: Option<&'a DeTable<'a>>,
+    /// The same table of the profile, which says what this one leaves out.
+    base: Option<&'a DeTable<'a>>,
     span: Range<usize>,
-}
-
-/// A value as it stands in the file or in a variable.
-enum Raw<'a> {
-    Toml(&'a DeValue<'a>),
-    Variable(&'a str),
 }
 
 struct Found<'a> {
@@ -43,7 +43,8 @@ struct Text {
 
 impl<'a> Section<'a> {
     pub(super) fn root(document: &'a Document<'a>, table: &'a DeTable<'a>) -> Self {
-        Self { document, path: String::new(), table: Some(table), span: 0..0 }
+        let base = document.profile().map(|profile| &profile.table);
+        Self { document, path: String::new(), table: Some(table), base, span: 0..0 }
     }
 
     // ---- tables ----
@@ -59,7 +60,8 @@ impl<'a> Section<'a> {
             let fault = Fault::new(describe(value.get_ref()), format!("the table [{path}]"));
             self.document.refuse(&At::Span(value.span()), &path, fault);
         }
-        Self { document: self.document, path, table, span }
+        let base = self.base.and_then(|base| base.get(key)).and_then(|value| value.get_ref().as_table());
+        Self { document: self.document, path, table, base, span }
     }
 
     /// Returns the tables of the list under `key`: `[[key]]`.
@@ -81,7 +83,13 @@ impl<'a> Section<'a> {
             self.document.ask(&path);
             match item.get_ref().as_table() {
                 Some(table) => {
-                    sections.push(Self { document: self.document, path, table: Some(table), span: item.span() });
+                    sections.push(Self {
+                        document: self.document,
+                        path,
+                        table: Some(table),
+                        base: None,
+                        span: item.span(),
+                    });
                 }
                 None => {
                     self.document.refuse(
@@ -95,10 +103,13 @@ impl<'a> Section<'a> {
         sections
     }
 
-    /// Returns the names of this table's own keys with their places, in the order of the alphabet.
+    /// Returns the names of this table's own keys, and of those that the profile adds, with their places, in the order of the
+    /// alphabet.
     pub(super) fn keys(&self) -> Vec<(String, At)> {
-        let keys = self.table.into_iter().flat_map(DeTable::keys);
-        keys.map(|key| (key.get_ref().to_string(), At::Span(key.span()))).collect()
+        let added = self.base.into_iter().flat_map(DeTable::keys).map(|key| (key.get_ref().to_string(), At::Profile));
+        let own = self.table.into_iter().flat_map(DeTable::keys);
+        let own = own.map(|key| (key.get_ref().to_string(), At::Span(key.span())));
+        added.chain(own).collect::<BTreeMap<_, _>>().into_iter().collect()
     }
 
     // ---- single values ----
@@ -260,6 +271,11 @@ impl<'a> Section<'a> {
         self.find(key).is_some()
     }
 
+    /// Returns whether it is the profile that says what `key` is, and nobody else.
+    pub(super) fn is_from_profile(&self, key: &str) -> bool {
+        self.find(key).is_some_and(|found| matches!(found.at, At::Profile))
+    }
+
     /// Returns where the value of `key` stands, or this section if it is absent.
     pub(super) fn at(&self, key: &str) -> At {
         self.find(key).map_or(At::Span(self.span.clone()), |found| found.at)
@@ -292,7 +308,14 @@ impl<'a> Section<'a> {
         if let Some(text) = text {
             return Some(Found { at: At::Variable(name), raw: Raw::Variable(text) });
         }
-        self.entry(key).map(|value| Found { at: At::Span(value.span()), raw: Raw::Toml(value.get_ref()) })
+        if let Some(value) = self.entry(key) {
+            return Some(Found { at: At::Span(value.span()), raw: Raw::Toml(value.get_ref()) });
+        }
+        if let Some(variable) = self.document.profile().and_then(|profile| profile.variables.get(&path)) {
+            return Some(Found { at: At::Variable(variable.name.clone()), raw: Raw::Variable(&variable.text) });
+        }
+        let value = self.base.and_then(|base| base.get(key))?;
+        Some(Found { at: At::Profile, raw: Raw::Toml(value.get_ref()) })
     }
 
     fn parse_one<T>(
@@ -337,48 +360,6 @@ impl<'a> Section<'a> {
             }
             Err(unresolved) => Err(Fault::new(unresolved.found, unresolved.expected)),
         }
-    }
-}
-
-impl Raw<'_> {
-    fn describe(&self) -> String {
-        match self {
-            Self::Toml(value) => describe(value),
-            Self::Variable(text) => quoted(text),
-        }
-    }
-}
-
-fn describe(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => quoted(text),
-        DeValue::Integer(integer) => format!("the number {integer}"),
-        DeValue::Float(float) => format!("the number {float}"),
-        DeValue::Boolean(value) => value.to_string(),
-        DeValue::Datetime(_) => "a date".to_owned(),
-        DeValue::Array(_) => "a list".to_owned(),
-        DeValue::Table(_) => "a table".to_owned(),
-    }
-}
-
-/// Returns `text` in quotes, cut short; a URL that carries a user is not repeated.
-fn quoted(text: &str) -> String {
-    if has_user_info(text) {
-        return "a URL with a user name or password".to_owned();
-    }
-    let mut shown: String = text.chars().take(80).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    format!("{shown:?}")
-}
-
-fn quoting_hint(value: &DeValue<'_>) -> Option<String> {
-    match value {
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-            Some("write it in quotes, with its unit if it has one".to_owned())
-        }
-        DeValue::String(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }
 }
 

@@ -10,7 +10,12 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
+mod endpoint;
+mod mail;
+
 pub use super::text::{Origin, Scheme};
+use crate::http::answers::Answers;
+use crate::http::cors::Origins;
 use crate::identity::profile::UserFields;
 use crate::limit::bucket::Rate;
 use crate::password::hash::Cost;
@@ -23,6 +28,8 @@ use crate::token::foreign::IssuerRules;
 use crate::token::key::Algorithm;
 use crate::token::key_set_url::KeySetUrl;
 use crate::token::rotation::Schedule;
+pub use endpoint::Endpoint;
+pub use mail::Mail;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -31,8 +38,11 @@ pub struct Settings {
     pub store: Store,
     pub auth: Auth,
     pub password: Password,
+    pub mail: Mail,
     pub limits: Limits,
     pub identity: Identity,
+    /// Whose scripts may read our own endpoints' answers, and those of routes that say so; `None`: nobody's.
+    pub cors: Option<Origins>,
     pub log: Log,
     /// Named ones in the order of the alphabet, then those that routes give as a URL.
     pub upstreams: Vec<Upstream>,
@@ -102,6 +112,10 @@ pub struct Auth {
     pub required_fields: Vec<UserField>,
     pub ignored_fields: Vec<String>,
     pub user_fields: UserFields,
+    pub answers: Answers,
+    pub refresh_from: Vec<RefreshPlace>,
+    /// What a token request means that names no `grant_type`.
+    pub default_grant: Option<DefaultGrant>,
     /// `auth.issuer`, else `server.public_url`, else `vestibule`.
     pub issuer: String,
     pub audience: Vec<String>,
@@ -158,6 +172,19 @@ pub struct Secrets {
     pub key_encryption: Option<Secret<Vec<u8>>>,
 }
 
+/// Where a refresh token may stand in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshPlace {
+    Json,
+    Form,
+    Query,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultGrant {
+    Password,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
     Open,
@@ -172,53 +199,6 @@ pub enum UserField {
     LastName,
     FullName,
     Phone,
-}
-
-/// Endpoints of ours that may have a second path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Endpoint {
-    Register,
-    Login,
-    Refresh,
-    Logout,
-    LogoutAll,
-    Me,
-    Sessions,
-    PasswordChange,
-    Keys,
-    Token,
-    TokenVerify,
-    Introspect,
-    Revoke,
-    Forward,
-    Jwks,
-    Metadata,
-    Openapi,
-}
-
-impl Endpoint {
-    /// Returns what `[auth.paths]` calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Login => "login",
-            Self::Refresh => "refresh",
-            Self::Logout => "logout",
-            Self::LogoutAll => "logout_all",
-            Self::Me => "me",
-            Self::Sessions => "sessions",
-            Self::PasswordChange => "password_change",
-            Self::Keys => "keys",
-            Self::Token => "token",
-            Self::TokenVerify => "token_verify",
-            Self::Introspect => "introspect",
-            Self::Revoke => "revoke",
-            Self::Forward => "forward",
-            Self::Jwks => "jwks",
-            Self::Metadata => "metadata",
-            Self::Openapi => "openapi",
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -236,6 +216,9 @@ pub struct Limits {
     pub login_account: Option<Rate>,
     pub login_network: Option<Rate>,
     pub register: Option<Rate>,
+    pub mail: Option<Rate>,
+    pub mail_account: Option<Rate>,
+    pub mail_network: Option<Rate>,
     pub requests: Option<Rate>,
     pub header_size: usize,
     pub header_timeout: Duration,
@@ -317,6 +300,8 @@ pub struct Route {
     pub rate_limit: Option<Rate>,
     /// At least one.
     pub credentials: Vec<CredentialPlace>,
+    /// Only where `[cors]` names origins.
+    pub cors: bool,
 }
 
 /// Where a caller's credential may stand.

@@ -128,7 +128,9 @@ pub(super) fn origin(text: &str) -> Parsed<Origin> {
     } else if let Some(rest) = lower.strip_prefix("http://") {
         (Scheme::Http, rest)
     } else {
-        return Err((!lower.contains("://") && !lower.is_empty()).then(|| format!("write `http://{text}`")));
+        // Nothing is repeated that may hold a password.
+        let is_a_host = !lower.is_empty() && !lower.contains("://") && !lower.contains('@');
+        return Err(is_a_host.then(|| format!("write `http://{text}`")));
     };
     if rest.contains('@') {
         return Err(Some("leave the user name and password out".to_owned()));
@@ -202,6 +204,12 @@ mod tests {
         assert!(address("8080").unwrap_err().is_some_and(|hint| hint.contains("`127.0.0.1:8080`")));
         assert_eq!(address("localhost:1").unwrap_err().as_deref(), Some("write `127.0.0.1:1`"));
         assert_eq!(address("example.com:1"), Err(None));
+    }
+
+    #[test]
+    fn a_hint_repeats_no_password() {
+        assert_eq!(origin("a.test"), Err(Some("write `http://a.test`".into())));
+        assert_eq!(origin("user:password@a.test"), Err(None));
     }
 
     #[test]

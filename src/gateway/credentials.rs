@@ -45,8 +45,11 @@ pub fn remove_ours(headers: &mut HeaderMap, used: Option<Place>, rules: &Rules, 
         // A single field is all there was.
         headers.remove(&rules.bearer.header);
     }
-    for name in [&header::AUTHORIZATION, &rules.bearer.header, &bearer::API_KEY] {
+    for name in [&header::AUTHORIZATION, &bearer::API_KEY] {
         remove_signed_by_us(headers, name, authenticator);
+    }
+    if rules.bearer.header != header::AUTHORIZATION {
+        remove_signed_by_us(headers, &rules.bearer.header, authenticator);
     }
 }
 

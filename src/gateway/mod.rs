@@ -15,8 +15,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
@@ -36,8 +36,12 @@ pub use refuse::Refusal;
 pub use rules::{Forwarding, Rules};
 
 use credentials::Identified;
+use forwarded::Origins;
 use streams::Streams;
 use upgrade::Asked;
+
+/// How many fields a request gets at most: seven that say where it came from, four that say who asks.
+const SET_FIELDS: usize = 11;
 
 /// A request as the edge took it in: read once, before any rule.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub struct Trace {
     /// From the decision to the upstream's response head.
     pub upstream_time: Option<Duration>,
     pub bytes_in: Option<BytesIn>,
+    /// Whether scripts of other origins may read the answer.
+    pub is_shared: bool,
 }
 
 /// One worker's gateway.
@@ -67,6 +73,7 @@ pub struct Gateway {
     pub authenticator: Arc<Authenticator>,
     pub pools: Rc<Pools>,
     pub streams: Rc<Streams>,
+    pub origins: Origins,
 }
 
 impl Gateway {
@@ -75,7 +82,7 @@ impl Gateway {
         &self,
         rules: &Rules,
         ingress: Ingress<'_>,
-        mut request: Request<Incoming>,
+        mut request: Box<Request<Incoming>>,
         trace: &mut Trace,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         upgrade::adopt(&mut request);
@@ -89,6 +96,7 @@ impl Gateway {
             .ok_or_else(|| unserved(rules, target, request.method()))?;
         trace.route = Some(Arc::clone(&route.then.name));
         trace.access = Some(access_kind(&route.access));
+        trace.is_shared = route.then.is_shared;
         if target.has_encoded_slash() && !route.keep_encoded_slash {
             return Err(Refusal::EncodedSlash);
         }
@@ -99,22 +107,22 @@ impl Gateway {
         let permit = policy::decide(&route.access, caller)?;
 
         let asked = upgrade::take(&mut request)?;
-        *request.uri_mut() = upstream_uri(target, route);
-        // The version is one hop's: ours to this upstream, whatever the client's to us (RFC 9110 section 2.5).
-        *request.version_mut() = http::Version::HTTP_11;
+        direct(request.uri_mut(), target, route);
         let headers = request.headers_mut();
+        // Grown once, to hold what is set below.
+        headers.reserve(SET_FIELDS);
         remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
         join_cookies(headers);
         credentials::remove_ours(headers, used, rules, &self.authenticator);
         identity_headers::replace(headers, &permit, rules);
-        forwarded::rewrite(headers, &ingress, rules);
+        forwarded::rewrite(headers, &ingress, rules, &self.origins);
         if let Some(asked) = &asked {
             asked.ask_app(headers);
         }
-        declare_body(&mut request);
-        let request = request.map(|body| RequestBody::new(body, &rules.filter));
-        trace.bytes_in = Some(request.body().bytes_in());
-        self.forward(&route.then.upstream, permit, request, asked, (ingress.client, trace)).await
+        let (head, body) = (*request).into_parts();
+        let (request, body) = (Request::from_parts(head, ()), RequestBody::new(body, &rules.filter));
+        trace.bytes_in = body.bytes_in();
+        self.forward(&route.then.upstream, permit, (request, body), asked, (ingress.client, trace)).await
     }
 
     /// Returns who is asking, if the route wants to know and they say. A credential that is shown and bad is never ignored.
@@ -137,7 +145,7 @@ impl Gateway {
         &self,
         upstream: &Arc<Upstream>,
         permit: Permit,
-        request: Request<RequestBody>,
+        (request, body): (Request<()>, RequestBody),
         asked: Option<Asked>,
         (client, trace): (ClientAddr, &mut Trace),
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
@@ -145,7 +153,7 @@ impl Gateway {
         let started = Clock::monotonic();
         let is_head = request.method() == Method::HEAD;
         let exchange = Exchange { pools: &self.pools, upstream, client: client.ip };
-        let mut response = upstream::forward(exchange, &permit, request).await?;
+        let mut response = upstream::forward(exchange, &permit, &request, body).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(upstream, &permit, response, asked);
@@ -172,7 +180,7 @@ impl Gateway {
         asked: Option<Asked>,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         let (client, status) = asked.ok_or(Refusal::UnaskedUpgrade)?.settle(response.headers_mut())?;
-        let server = hyper::upgrade::on(&mut response);
+        let server = response.body_mut().take_upgraded().ok_or(Refusal::UnaskedUpgrade)?;
         let cut = permit.caller().map(|caller| self.streams.watch(&caller.principal));
         tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
             client,
@@ -193,21 +201,20 @@ fn unserved(rules: &Rules, target: &Target, method: &Method) -> Refusal {
     Refusal::NoRoute
 }
 
-/// Returns the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it says so.
-fn upstream_uri(target: &Target, route: &table::Route<Forwarding>) -> Uri {
+/// Makes `uri` the target in origin form: the canonical path that the route was chosen by, less the route's prefix where it
+/// says so. Most targets come in that form and stay as they are.
+fn direct(uri: &mut Uri, target: &Target, route: &table::Route<Forwarding>) {
+    let is_canonical = |uri: &Uri| {
+        uri.authority().is_none() && uri.path_and_query().is_some_and(|given| given == target.path_and_query())
+    };
     let path_and_query = if route.strip_prefix {
         target.path_and_query_without(route.path.as_str())
+    } else if is_canonical(uri) {
+        return;
     } else {
         target.path_and_query().to_owned()
     };
-    Uri::try_from(path_and_query).expect("a canonical target is a valid URI")
-}
-
-/// Has a body whose length nobody knows sent in chunks. Left to itself, the HTTP library takes a GET or HEAD to have none.
-fn declare_body(request: &mut Request<Incoming>) {
-    if !request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_LENGTH) {
-        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
+    *uri = Uri::try_from(path_and_query).expect("a canonical target is a valid URI");
 }
 
 /// Framing is made anew on each side; only where there is no body does the length say something of its own (RFC 9110 section 8.6).

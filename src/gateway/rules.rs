@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::limits::{RequestLimits, RouteLimit};
 use crate::auth::bearer::{Accepted, BearerSettings};
+use crate::http::cors::Origins;
 use crate::http::header::IdentityFilter;
 use crate::identity::IdentityValues;
 use crate::route::table::Table;
@@ -24,6 +25,8 @@ pub struct Rules {
     /// What `Via` says of us behind the protocol version; `None` leaves it out.
     pub via: Option<ViaValues>,
     pub limits: RequestLimits,
+    /// Who may read our own endpoints' answers, and those of routes that share theirs, from another origin; `None`: nobody.
+    pub cors: Option<Origins>,
     /// The canonical paths of the forward-auth endpoint.
     pub forward_auth_paths: Vec<String>,
 }
@@ -37,6 +40,8 @@ pub struct Forwarding {
     pub limit: Option<Arc<RouteLimit>>,
     /// Where its callers' credentials may stand.
     pub credentials: Accepted,
+    /// Whether scripts of other origins may read its answers.
+    pub is_shared: bool,
 }
 
 /// The names under which an upstream is told who is asking; what has no name is not told.

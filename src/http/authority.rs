@@ -41,17 +41,20 @@ pub fn append_host(authority: &str, out: &mut String) -> Result<Option<u16>, Inv
 
 /// Whether `name` is a host name, or an IPv4 address in its usual form; no final dot.
 pub fn is_name(name: &str) -> bool {
-    if name.is_empty() || name.len() > NAME_LENGTH || !name.split('.').all(is_label) {
+    let mut label = 0;
+    for byte in name.bytes() {
+        match byte {
+            b'.' if label == 0 => return false,
+            b'.' => label = 0,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' if label < LABEL_LENGTH => label += 1,
+            _ => return false,
+        }
+    }
+    if label == 0 || name.len() > NAME_LENGTH {
         return false;
     }
     // A name that ends in a number is an address to resolvers and browsers (`127.1`, `0x7f.1`), or nothing at all.
-    let last = name.rsplit('.').next().unwrap_or_default();
-    !ends_in_number(last) || name.parse::<Ipv4Addr>().is_ok()
-}
-
-fn is_label(label: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !label.is_empty() && label.len() <= LABEL_LENGTH && label.bytes().all(allowed)
+    !ends_in_number(&name[name.len() - label..]) || name.parse::<Ipv4Addr>().is_ok()
 }
 
 fn ends_in_number(label: &str) -> bool {

@@ -1,10 +1,12 @@
 //! Pieces of HTTP that know no user: canonical targets, header families, cookies, client addresses, problem documents, bodies.
 //! Leaf room: imports none of ours but other leaves.
 
+pub mod answers;
 pub mod authority;
 pub mod body;
 pub mod client;
 pub mod cookie;
+pub mod cors;
 pub mod header;
 pub mod method;
 pub mod path;

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::pattern::HostPattern;
 
 /// The places of routes, by the host patterns and the path keys they were given under.
 #[derive(Debug, Default)]
 pub(super) struct HostIndex {
-    exact: HashMap<String, PathIndex>,
-    suffixes: HashMap<String, PathIndex>,
+    exact: HashMap<String, PathIndex, RandomState>,
+    suffixes: HashMap<String, PathIndex, RandomState>,
     any: PathIndex,
 }
 
@@ -51,7 +53,7 @@ impl HostIndex {
 #[derive(Debug, Default)]
 struct PathIndex {
     /// From a prefix (its key: the root is the empty text) to the places of its routes, those with a list of methods first.
-    places: HashMap<String, Vec<usize>>,
+    places: HashMap<String, Vec<usize>, RandomState>,
     longest: usize,
 }
 

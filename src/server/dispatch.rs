@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::visit::{Observed, RequestIds, Visit};
-use super::{ConnectionInfo, Handler, Unreadable, http2};
+use super::{ConnectionInfo, Handler, Unreadable, cross_origin, http2};
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::gateway::upgrade::is_extended_connect;
@@ -56,7 +56,7 @@ pub struct Dispatch {
     pub ids: RequestIds,
 }
 
-type Answer = Response<Body<ResponseBody>>;
+pub type Answer = Response<Body<ResponseBody>>;
 
 impl Handler for Dispatch {
     type Stream = Observed;
@@ -64,16 +64,21 @@ impl Handler for Dispatch {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
     ) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
         let client = ClientAddr::read(connection.peer, request.headers(), &edge.rules.trusted_proxies);
         let mut visit = Visit::begin(&self, &edge, client, &request);
+        let origin = cross_origin::origin(&edge, &request);
         let answered = self.answer(&edge, &connection, request, &mut visit).await;
         match answered {
-            Ok(response) => self.conclude(response, visit),
+            Ok(mut response) => {
+                cross_origin::mark(&edge, &visit.trace, origin.as_ref(), response.headers_mut());
+                self.conclude(response, visit)
+            }
             Err(refusal) => {
-                let response = self.refused(refusal, &mut visit);
+                let mut response = self.refused(refusal, &mut visit);
+                cross_origin::mark(&edge, &visit.trace, origin.as_ref(), response.headers_mut());
                 self.conclude_whole(&response, &mut visit);
                 response.map(Body::from)
             }
@@ -94,7 +99,7 @@ impl Dispatch {
         &self,
         edge: &Arc<Edge>,
         connection: &ConnectionInfo,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
         let is_tunnel = *request.method() == Method::CONNECT;
@@ -125,8 +130,12 @@ impl Dispatch {
             let answer = Box::pin(answer).await?;
             return Ok(answer.map(Body::from));
         }
+        if let Some(answer) = cross_origin::preflight(edge, target, &request, &mut visit.trace) {
+            return Ok(answer);
+        }
         if edge.api.owns(target.path()) {
             visit.trace.access = Some(AccessKind::Own);
+            visit.trace.is_shared = true;
             visit.shown_path = edge.api.path_without_secrets(target.path());
             // Boxed: a proxied request should not carry the room for this.
             let mut answer = Box::pin(self.ask_office(edge, &ingress, request, &mut visit.bytes_in)).await?;
@@ -142,10 +151,10 @@ impl Dispatch {
         &self,
         edge: &Arc<Edge>,
         ingress: &Ingress<'_>,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         bytes_in: &mut u64,
     ) -> Result<Response<Bytes>, Refusal> {
-        let (mut parts, body) = request.into_parts();
+        let (mut parts, body) = (*request).into_parts();
         parts.uri = ingress.target.path_and_query().parse().map_err(|_| Refusal::Internal)?;
         let body = read_whole(body, edge.body_timeout).await?;
         *bytes_in = body.len() as u64;
@@ -179,7 +188,7 @@ impl Dispatch {
     }
 
     /// Sees to the access line of an answer, now or when its body has ended.
-    fn conclude(self: Rc<Self>, response: Answer, mut visit: Visit) -> Response<Body<Observed>> {
+    fn conclude(self: Rc<Self>, response: Answer, mut visit: Box<Visit>) -> Response<Body<Observed>> {
         visit.status = response.status();
         response.map(|body| match body {
             Body::Whole(bytes) => {

@@ -1,6 +1,7 @@
 //! Stands between the socket and the HTTP library: what the library reads of an HTTP/1 connection are complete heads that
 //! two parsers read the same way, and bodies as framed. It decides nothing about what a request may do, and never changes a byte;
-//! for a head that is refused it delivers a made-up request instead, so that the answer comes in its turn.
+//! for a head that is refused it delivers a made-up request instead, so that the answer comes in its turn. An HTTP/2 connection
+//! whose frames are broken ends for the library, and what it had to say is followed by the GOAWAY that names the rule.
 
 use std::io;
 use std::pin::Pin;
@@ -11,6 +12,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Unreadable;
+use super::frames::{Frames, Goodbye};
 use super::gate::{Gate, Verdict};
 use super::pulse::Pulse;
 use super::scan::{Halt, Scanner};
@@ -33,9 +35,19 @@ enum Mode {
     /// A body broke its framing, or no request came at all.
     Broken,
     /// HTTP/2: read in turns.
-    Turns,
+    Frames(Frames),
+    /// HTTP/2 that was broken: the library sees its end.
+    Ended(Farewell),
     /// An upgraded connection: not ours to read.
     Pass,
+}
+
+/// The last frame of an HTTP/2 connection, on its way.
+struct Farewell {
+    frame: Goodbye,
+    sent: usize,
+    /// Whether the library has read all that came before; else it found something wrong itself, and says so.
+    is_due: bool,
 }
 
 /// A stream whose reads are checked and whose blocked writes are timed.
@@ -53,16 +65,18 @@ pub struct Guard<S> {
 impl<S> Guard<S> {
     /// Returns a guard for an HTTP/1 connection of which `first` has been read already.
     pub fn http1(stream: S, first: BytesMut, header_size: usize, pulse: Arc<Pulse>) -> Self {
-        let mode = Mode::Scan(Scanner::new(header_size));
+        Self::new(stream, first, Mode::Scan(Scanner::new(header_size)), pulse)
+    }
+
+    /// Returns a guard for an HTTP/2 connection of which `first` has been read already.
+    pub fn http2(stream: S, first: BytesMut, pulse: Arc<Pulse>) -> Self {
+        Self::new(stream, first, Mode::Frames(Frames::new()), pulse)
+    }
+
+    fn new(stream: S, first: BytesMut, mode: Mode, pulse: Arc<Pulse>) -> Self {
         let mut guard = Self { stream, mode, pending: first, ready: 0, is_shut: false, pulse, gate: Arc::default() };
         guard.scan_pending();
         guard
-    }
-
-    /// Returns a guard that checks nothing: HTTP/2 is binary, and its library checks the frames.
-    pub fn http2(stream: S, first: BytesMut, pulse: Arc<Pulse>) -> Self {
-        let ready = first.len();
-        Self { stream, mode: Mode::Turns, pending: first, ready, is_shut: false, pulse, gate: Arc::default() }
     }
 
     pub fn gate(&self) -> &Arc<Gate> {
@@ -71,16 +85,14 @@ impl<S> Guard<S> {
 
     /// Checks `pending` from its start; afterwards `ready` of it may be delivered.
     fn scan_pending(&mut self) {
-        let Mode::Scan(scanner) = &mut self.mode else { return };
-        let (valid, halt) = scanner.scan(&self.pending);
+        let Some((valid, halt)) = self.mode.scan(&self.pending) else { return };
         self.ready = valid;
         self.heed(halt);
     }
 
     /// Checks the bytes just read into `buffer` after `before`, where they lie. What can't be delivered yet moves to `pending`.
     fn scan_in_place(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
-        let Mode::Scan(scanner) = &mut self.mode else { return };
-        let (valid, halt) = scanner.scan(&buffer.filled()[before..]);
+        let Some((valid, halt)) = self.mode.scan(&buffer.filled()[before..]) else { return };
         self.pending.extend_from_slice(&buffer.filled()[before + valid..]);
         buffer.set_filled(before + valid);
         self.heed(halt);
@@ -97,6 +109,7 @@ impl<S> Guard<S> {
             }
             Halt::Refused { number, reason } => self.refuse(number, reason),
             Halt::BrokenBody | Halt::NotHttp => self.mode = Mode::Broken,
+            Halt::BrokenFrame(frame) => self.mode = Mode::Ended(Farewell { frame, sent: 0, is_due: false }),
         }
     }
 
@@ -112,10 +125,7 @@ impl<S> Guard<S> {
     fn change_mode(&mut self, next: impl FnOnce(Scanner) -> Mode) {
         self.mode = match std::mem::replace(&mut self.mode, Mode::Broken) {
             Mode::Scan(scanner) | Mode::Hold(scanner) => next(scanner),
-            Mode::Discard => Mode::Discard,
-            Mode::Broken => Mode::Broken,
-            Mode::Turns => Mode::Turns,
-            Mode::Pass => Mode::Pass,
+            other => other,
         };
     }
 
@@ -131,6 +141,17 @@ impl<S> Guard<S> {
     }
 }
 
+impl Mode {
+    /// Returns how many of `bytes` may be delivered, and why not more, if anything is checked now.
+    fn scan(&mut self, bytes: &[u8]) -> Option<(usize, Halt)> {
+        match self {
+            Self::Scan(scanner) => Some(scanner.scan(bytes)),
+            Self::Frames(frames) => Some(frames.scan(bytes)),
+            Self::Hold(_) | Self::Discard | Self::Broken | Self::Ended(_) | Self::Pass => None,
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> Guard<S> {
     fn poll_scanned(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<Read>> {
         if !self.pending.is_empty() && self.gate.head_is_late() {
@@ -138,11 +159,26 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             self.refuse(scanner.next_number(), Unreadable::HeadTooSlow);
             return Poll::Ready(Ok(Read::Again));
         }
+        self.poll_checked(context, buffer)
+    }
+
+    fn poll_in_turns(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<Read>> {
+        if self.pulse.turn_is_over() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.poll_checked(context, buffer)
+    }
+
+    /// Reads what may be delivered into `buffer`, and the rest into `pending`.
+    fn poll_checked(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<Read>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() == before {
+        let length = buffer.filled().len() - before;
+        if length == 0 {
             return Poll::Ready(Ok(Read::Done));
         }
+        self.pulse.take_from_turn(length);
         if self.pending.is_empty() {
             self.scan_in_place(buffer, before);
             let delivers = buffer.filled().len() > before;
@@ -177,17 +213,6 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         Poll::Ready(Ok(Read::Again))
     }
 
-    fn poll_in_turns(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.pulse.turn_is_over() {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.pulse.take_from_turn(buffer.filled().len() - before);
-        Poll::Ready(Ok(()))
-    }
-
     /// Reads and throws away what the client still sends, until it closes too or the connection's timer ends it.
     fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.pulse.lingers();
@@ -213,9 +238,9 @@ impl<S: AsyncRead + Unpin> Guard<S> {
     fn leaves_unread(&self) -> bool {
         match &self.mode {
             Mode::Scan(scanner) => !self.pending.is_empty() || scanner.is_in_body(),
-            Mode::Discard | Mode::Broken => true,
+            Mode::Discard | Mode::Broken | Mode::Ended(_) => true,
             // Who upgraded closes as the other protocol says.
-            Mode::Hold(_) | Mode::Turns | Mode::Pass => false,
+            Mode::Hold(_) | Mode::Frames(_) | Mode::Pass => false,
         }
     }
 
@@ -225,6 +250,21 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             Poll::Ready(_) => self.pulse.write_goes_on(),
         }
         result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Guard<S> {
+    /// Says why an HTTP/2 connection ends, once the library has written all it had, frame by frame.
+    fn poll_farewell(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Mode::Ended(farewell) = &mut self.mode else { return Poll::Ready(Ok(())) };
+        while farewell.is_due && farewell.sent < farewell.frame.len() {
+            let rest = &farewell.frame[farewell.sent..];
+            match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => farewell.sent += written,
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -242,14 +282,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                 guard.deliver(buffer);
                 return Poll::Ready(Ok(()));
             }
-            let read = match &guard.mode {
+            let read = match &mut guard.mode {
                 Mode::Pass => return Pin::new(&mut guard.stream).poll_read(context, buffer),
-                Mode::Turns => return guard.poll_in_turns(context, buffer),
                 // The end of the stream would tell the HTTP library that the client is gone, and the refusal with it.
                 Mode::Discard => return Poll::Pending,
                 Mode::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Mode::Scan(_) => guard.poll_scanned(context, buffer),
                 Mode::Hold(_) => guard.poll_held(context, buffer),
+                Mode::Frames(_) => guard.poll_in_turns(context, buffer),
+                Mode::Ended(farewell) => {
+                    farewell.is_due = true;
+                    return Poll::Ready(Ok(()));
+                }
             };
             if let Read::Done = ready!(read)? {
                 return Poll::Ready(Ok(()));
@@ -274,6 +318,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let guard = self.get_mut();
         if !guard.is_shut {
+            let said = guard.poll_farewell(context);
+            ready!(guard.time_write(said))?;
             let shut = Pin::new(&mut guard.stream).poll_shutdown(context);
             ready!(guard.time_write(shut))?;
             guard.is_shut = true;

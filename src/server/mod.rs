@@ -4,8 +4,11 @@
 
 mod acceptor;
 mod connection;
+mod cross_origin;
 pub mod dispatch;
 mod drive;
+mod field_block;
+mod frames;
 mod gate;
 mod guard;
 mod http2;
@@ -50,12 +53,12 @@ pub trait Handler: 'static {
     /// A body that isn't ours: an upstream's.
     type Stream: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
-    /// Returns the answer to one request, on either protocol. A panic in it answers 500 and is logged; a client that goes away drops it.
+    /// Returns the answer to one request, on either protocol; boxed, because it goes through many hands. A panic in it answers 500 and is logged; a client that goes away drops it.
     /// Whoever waits for an upgrade must stop when the answer isn't 101.
     fn handle(
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
     ) -> impl Future<Output = Response<Body<Self::Stream>>>;
 
     /// Returns the answer to what could not be read as a request; the connection, or the HTTP/2 stream, ends with it. See

@@ -60,7 +60,7 @@ type Answer = Response<Body<Empty<Bytes>>>;
 impl Handler for Ops {
     type Stream = Empty<Bytes>;
 
-    async fn handle(self: Rc<Self>, _connection: Rc<ConnectionInfo>, request: Request<Incoming>) -> Answer {
+    async fn handle(self: Rc<Self>, _connection: Rc<ConnectionInfo>, request: Box<Request<Incoming>>) -> Answer {
         let is_head = request.method() == Method::HEAD;
         if !is_head && request.method() != Method::GET {
             let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD");

@@ -41,7 +41,7 @@ impl Handler for Redirect {
     async fn handle(
         self: Rc<Self>,
         _connection: Rc<ConnectionInfo>,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
     ) -> Response<Body<Self::Stream>> {
         let answer = match Target::read(&request) {
             Ok(target) => self.0.answer(&target),

@@ -2,6 +2,7 @@
 //! Pure: it reads no socket and keeps no byte; the guard calls it with what has come.
 
 use super::Unreadable;
+use super::frames::Goodbye;
 use crate::http::wire::{ChunkScanner, Framing, Violation, blame_oversize, check_head, find_head_end};
 
 /// Why a scan ended where it did.
@@ -19,6 +20,8 @@ pub enum Halt {
     BrokenBody,
     /// The connection speaks another protocol, which has no use for an answer in ours.
     NotHttp,
+    /// A frame of HTTP/2 breaks the protocol; nothing may follow, and this is said to the client.
+    BrokenFrame(Goodbye),
 }
 
 /// Where a connection stands.

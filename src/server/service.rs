@@ -36,8 +36,9 @@ impl<H: Handler> Service<H> {
     /// Returns the answer to one request. Calls must come in the order of the requests: the guard numbers them the same way.
     pub fn call(
         &self,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Tracked<Body<H::Stream>>>, Infallible>> + use<H> {
+        let mut request = Box::new(request);
         let number = self.called.get() + 1;
         self.called.set(number);
         let flight = self.pulse.begin_request();
@@ -71,7 +72,7 @@ impl<H: Handler> Service<H> {
 async fn handle<H: Handler>(
     handler: Rc<H>,
     connection: Rc<ConnectionInfo>,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
 ) -> Response<Body<H::Stream>> {
     // The call itself is inside, so that a panic before the first await is caught as well.
     let answer = std::pin::pin!(async move { handler.handle(connection, request).await });

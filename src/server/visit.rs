@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -47,19 +46,19 @@ pub struct Visit {
 }
 
 impl Visit {
-    pub fn begin<B>(dispatch: &Dispatch, edge: &Arc<Edge>, client: ClientAddr, request: &Request<B>) -> Self {
+    /// Returns a new visit; boxed, because it goes with its request through every hand, and with the answer back.
+    pub fn begin<B>(dispatch: &Dispatch, edge: &Edge, client: ClientAddr, request: &Request<B>) -> Box<Self> {
         let protocol = if request.version() == Version::HTTP_2 { Protocol::H2 } else { Protocol::H1 };
+        let mut visit = Box::new(Self::blank(dispatch, edge, client, protocol));
         let vouched = client.behind_proxy.then(|| vouched_id(request.headers())).flatten();
-        Self {
-            method: Some(request.method().clone()),
-            request_id: vouched.unwrap_or_else(|| dispatch.ids.next()),
-            raw: edge.access_log.is_some().then(|| raw_target(request)),
-            ..Self::blank(dispatch, edge, client, protocol)
-        }
+        visit.request_id = vouched.unwrap_or_else(|| dispatch.ids.next());
+        visit.method = Some(request.method().clone());
+        visit.raw = edge.access_log.is_some().then(|| raw_target(request));
+        visit
     }
 
     /// Returns the visit of a request that could not even be parsed.
-    pub fn unreadable(dispatch: &Dispatch, edge: &Arc<Edge>, peer: SocketAddr, reason: Unreadable) -> Self {
+    pub fn unreadable(dispatch: &Dispatch, edge: &Edge, peer: SocketAddr, reason: Unreadable) -> Self {
         let client = ClientAddr::read(peer, &HeaderMap::new(), &[]);
         let protocol = match reason {
             Unreadable::Malformed(_) | Unreadable::HeadTooSlow => Protocol::H1,
@@ -68,7 +67,7 @@ impl Visit {
         Self { request_id: dispatch.ids.next(), ..Self::blank(dispatch, edge, client, protocol) }
     }
 
-    fn blank(dispatch: &Dispatch, edge: &Arc<Edge>, client: ClientAddr, protocol: Protocol) -> Self {
+    fn blank(dispatch: &Dispatch, edge: &Edge, client: ClientAddr, protocol: Protocol) -> Self {
         Self {
             client,
             request_id: HeaderValue::from_static(""),
@@ -151,13 +150,13 @@ fn without_tokens(path: &str) -> String {
 
 /// Makes request ids: 64 random bits that a worker has drawn, and a count. Unique, and no secret.
 pub struct RequestIds {
-    prefix: u64,
+    prefix: [u8; 16],
     count: Cell<u64>,
 }
 
 impl RequestIds {
     pub fn new() -> Self {
-        Self { prefix: u64::from_be_bytes(random_bytes()), count: Cell::new(0) }
+        Self { prefix: hexadecimal(random_bytes()), count: Cell::new(0) }
     }
 
     /// Returns 32 hexadecimal digits.
@@ -165,13 +164,20 @@ impl RequestIds {
         let count = self.count.get();
         self.count.set(count.wrapping_add(1));
         let mut digits = [0; 32];
-        let id = (u128::from(self.prefix) << 64) | u128::from(count);
-        for (place, digit) in digits.iter_mut().enumerate() {
-            let nibble = (id >> (124 - 4 * place)) & 0xf;
-            *digit = b"0123456789abcdef"[usize::try_from(nibble).expect("four bits")];
-        }
+        digits[..16].copy_from_slice(&self.prefix);
+        digits[16..].copy_from_slice(&hexadecimal(count.to_be_bytes()));
         HeaderValue::from_bytes(&digits).expect("hexadecimal digits are a field value")
     }
+}
+
+fn hexadecimal(bytes: [u8; 8]) -> [u8; 16] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 16];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0xf)];
+    }
+    digits
 }
 
 impl Default for RequestIds {
@@ -183,12 +189,12 @@ impl Default for RequestIds {
 /// An upstream's body on its way out, with the visit that ends when it does: read to its end, cut, or dropped.
 pub struct Observed {
     stream: ResponseBody,
-    visit: Visit,
+    visit: Box<Visit>,
     dispatch: Rc<Dispatch>,
 }
 
 impl Observed {
-    pub fn new(stream: ResponseBody, visit: Visit, dispatch: Rc<Dispatch>) -> Self {
+    pub fn new(stream: ResponseBody, visit: Box<Visit>, dispatch: Rc<Dispatch>) -> Self {
         Self { stream, visit, dispatch }
     }
 }

@@ -17,8 +17,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use records::{
-    ApiKey, Batch, Change, ChangeKind, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, ProfileFields,
-    RefreshRequest, Rotation, Session, User, UserChange, UserKey,
+    ApiKey, Batch, Change, ChangeKind, ClaimedMail, Counts, KeyEnd, MailClaim, MailEnd, NewApiKey, NewMail, NewSession,
+    NewUser, OneTime, PasswordChange, ProfileFields, Purpose, RefreshRequest, Rotation, Session, User, UserChange,
+    UserKey,
 };
 
 use crate::clock::Timestamp;
@@ -62,13 +63,15 @@ pub trait Store: Send + Sync + 'static {
     /// Returns up to `limit` users in the order of their ids, beginning after `after`.
     async fn list_users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<User>>;
 
-    /// Applies what is `Some` in `change`. Disabling ends every session of the user in the same step.
+    /// Applies what is `Some` in `change`. Disabling ends every session of the user in the same step; disabling and a new
+    /// address make their one-time tokens void.
     async fn update_user(&self, id: &UserId, change: UserChange, now: Timestamp) -> Result<User>;
 
     /// Deletes a user with every session.
     async fn delete_user(&self, id: &UserId, now: Timestamp) -> Result<()>;
 
     /// Replaces a password hash, if it is still `change.expected` (when given), and ends every session but `change.keep`.
+    /// Tokens that could reset the password are void, and so are the mails that would bring more.
     async fn change_password(&self, id: &UserId, change: PasswordChange, now: Timestamp) -> Result<()>;
 
     /// Replaces a password hash by a costlier one of the same password, if it is still `expected`; ends nothing.
@@ -107,6 +110,32 @@ pub trait Store: Send + Sync + 'static {
     /// Notes when keys were last used; a later time already there stays, and keys that are gone are passed over.
     async fn touch_api_keys(&self, used: Vec<(SessionId, Timestamp)>) -> Result<()>;
 
+    /// Puts a mail into the outbox; one for the same purpose and address that waits there already is asked for anew instead.
+    /// It is written whether or not anybody has the address, so that neither time nor answer tells. `Unavailable` when the
+    /// outbox is full.
+    async fn enqueue_mail(&self, new: NewMail) -> Result<()>;
+
+    /// Claims the mail that has been due for longest, and keeps the one-time token that it is to carry: both or neither.
+    /// Mails that are nobody's, a disabled user's, or about an address that is verified already, are dropped on the way.
+    async fn claim_mail(&self, claim: MailClaim) -> Result<Option<ClaimedMail>>;
+
+    /// Ends the claim that is named by its token; one that another claim has replaced is passed over.
+    async fn finish_mail(&self, claim: [u8; 32], end: MailEnd) -> Result<()>;
+
+    /// Returns how many mails wait in the outbox.
+    async fn waiting_mails(&self) -> Result<u64>;
+
+    /// Returns the active user whose live token this is, without spending it.
+    async fn find_one_time(&self, token: OneTime) -> Result<Option<User>>;
+
+    /// Spends a token for a new password hash: the address counts as verified, every session ends, the user's other tokens are
+    /// void, and so are the mails that would bring more. If the address was not verified before, whoever had the account may have
+    /// been anybody: its keys end as well, remembered until `keys_until`. `NotFound` if the token is not live.
+    async fn reset_password(&self, token: OneTime, hash: &str, keys_until: Timestamp) -> Result<User>;
+
+    /// Spends a token: the address that it was sent to is verified. `NotFound` if it is not live.
+    async fn verify_email(&self, token: OneTime) -> Result<User>;
+
     /// Inserts `key` if the store has no unretired key of its algorithm; returns all keys, newest first. Racers end with one key set.
     async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>>;
 
@@ -132,7 +161,8 @@ pub trait Store: Send + Sync + 'static {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
 
-    /// Deletes expired sessions, and changes and retired keys that no live token can need any more (older than `keep_after`).
+    /// Deletes expired sessions and one-time tokens, and changes and retired keys that no live token can need any more (older
+    /// than `keep_after`).
     async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()>;
 
     /// Returns up to `limit` sessions in the order of their ids, expired ones too, beginning after `after`.

@@ -180,6 +180,88 @@ pub enum Rotation {
     Ended,
 }
 
+/// What a mail is about, and what the one-time token in it is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    ResetPassword,
+    VerifyEmail,
+}
+
+impl Purpose {
+    pub const ALL: [Self; 2] = [Self::ResetPassword, Self::VerifyEmail];
+
+    /// Returns the word that stores and logs keep for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ResetPassword => "reset_password",
+            Self::VerifyEmail => "verify_email",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.name() == name)
+    }
+}
+
+/// A mail that somebody asked for. Whether anybody has the address is looked at when it is claimed.
+#[derive(Clone, Debug)]
+pub struct NewMail {
+    pub purpose: Purpose,
+    pub email: Email,
+    pub now: Timestamp,
+    /// How many mails may wait, this one included.
+    pub most: usize,
+}
+
+/// Who is about to send a mail.
+#[derive(Clone, Copy, Debug)]
+pub struct MailClaim {
+    /// The digest of the token that the mail is going to carry; it names the claim as well.
+    pub token: [u8; 32],
+    pub now: Timestamp,
+    /// When another one may take the mail: its sender has died.
+    pub lease_until: Timestamp,
+    /// Until when the token is good, by what it is good for.
+    pub reset_until: Timestamp,
+    pub verify_until: Timestamp,
+}
+
+impl MailClaim {
+    pub fn token_until(&self, purpose: Purpose) -> Timestamp {
+        match purpose {
+            Purpose::ResetPassword => self.reset_until,
+            Purpose::VerifyEmail => self.verify_until,
+        }
+    }
+}
+
+/// A mail that is its claimer's to send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimedMail {
+    pub purpose: Purpose,
+    /// Whose address it goes to, as it is now.
+    pub user: User,
+    pub requested_at: Timestamp,
+    /// How many times it was claimed, this one included.
+    pub attempts: u32,
+}
+
+/// What became of a claimed mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailEnd {
+    /// Sent, or given up: it is forgotten.
+    Done,
+    RetryAt(Timestamp),
+}
+
+/// A one-time token that somebody shows, by its digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OneTime {
+    pub purpose: Purpose,
+    pub hash: [u8; 32],
+    pub now: Timestamp,
+}
+
 /// How much a store holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -27,6 +27,10 @@ pub enum Event {
     KeyRotated,
     ApiKeyCreated,
     ApiKeyRevoked,
+    ResetRequested,
+    EmailVerified,
+    MailSent,
+    MailFailed,
 }
 
 impl Event {
@@ -48,6 +52,10 @@ impl Event {
             Self::KeyRotated => "key.rotated",
             Self::ApiKeyCreated => "api_key.created",
             Self::ApiKeyRevoked => "api_key.revoked",
+            Self::ResetRequested => "password.reset_requested",
+            Self::EmailVerified => "email.verified",
+            Self::MailSent => "mail.sent",
+            Self::MailFailed => "mail.failed",
         }
     }
 
@@ -68,7 +76,11 @@ impl Event {
             | Self::PasswordChanged
             | Self::KeyRotated
             | Self::ApiKeyCreated
-            | Self::ApiKeyRevoked => None,
+            | Self::ApiKeyRevoked
+            | Self::ResetRequested
+            | Self::EmailVerified
+            | Self::MailSent
+            | Self::MailFailed => None,
         }
     }
 }

@@ -19,7 +19,7 @@ pub use traffic::{AccessKind, Traffic};
 mod traffic;
 
 /// Every metric there is: its name as scraped and what it says.
-pub const ALL: [(&str, &str); 14] = [
+pub const ALL: [(&str, &str); 16] = [
     ("vestibule_requests_total", "Requests answered, by status class and by what their route asks of callers"),
     ("vestibule_request_duration_seconds", "From the request's head to the end of its answer"),
     ("vestibule_refusals_total", "Requests answered without asking an upstream, by reason"),
@@ -32,6 +32,8 @@ pub const ALL: [(&str, &str); 14] = [
     ("vestibule_logins_total", "Attempts to sign in, by outcome"),
     ("vestibule_hashes_total", "Passwords hashed, to keep or to compare"),
     ("vestibule_hash_queue", "Passwords that wait to be hashed"),
+    ("vestibule_mails_total", "Attempts to send a mail, by outcome: sent, delayed, given up"),
+    ("vestibule_mails_waiting", "Mails that wait in the outbox"),
     ("vestibule_log_dropped_total", "Access and audit lines lost because nobody read stdout fast enough"),
     ("vestibule_build_info", "The version that runs"),
 ];
@@ -60,6 +62,7 @@ pub struct Metrics {
     refusals: Family<Refused, Counter>,
     upstream_errors: Family<Failed, Counter>,
     logins: Family<Outcome, Counter>,
+    mails: Family<Outcome, Counter>,
     pub connections_open: Gauge,
     pub connections: Counter,
     pub cache_hits: Counter,
@@ -67,6 +70,7 @@ pub struct Metrics {
     pub cache_entries: Gauge,
     pub hashes: Counter,
     pub hash_queue: Gauge,
+    pub mails_waiting: Gauge,
     pub log_dropped: Counter,
 }
 
@@ -79,6 +83,8 @@ impl Metrics {
             refusals: Family::default(),
             upstream_errors: Family::default(),
             logins: Family::default(),
+            mails: Family::default(),
+            mails_waiting: Gauge::default(),
             connections_open: Gauge::default(),
             connections: Counter::default(),
             cache_hits: Counter::default(),
@@ -105,6 +111,8 @@ impl Metrics {
         add(registry, "vestibule_logins_total", &self.logins);
         add(registry, "vestibule_hashes_total", &self.hashes);
         add(registry, "vestibule_hash_queue", &self.hash_queue);
+        add(registry, "vestibule_mails_total", &self.mails);
+        add(registry, "vestibule_mails_waiting", &self.mails_waiting);
         add(registry, "vestibule_log_dropped_total", &self.log_dropped);
         let (name, help) = listed("vestibule_build_info");
         registry.register(name, help, Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -128,6 +136,11 @@ impl Metrics {
     /// Counts an attempt to sign in: `succeeded`, `failed`, `limited`.
     pub fn login(&self, outcome: &'static str) {
         self.logins.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts an attempt to send a mail: `sent`, `delayed`, `given_up`.
+    pub fn mail(&self, outcome: &'static str) {
+        self.mails.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Returns everything in the `OpenMetrics` text format, `application/openmetrics-text; version=1.0.0; charset=utf-8`.
@@ -183,6 +196,7 @@ mod tests {
         metrics.refused("no_route");
         metrics.upstream_failed("connect");
         metrics.login("failed");
+        metrics.mail("delayed");
         metrics.log_dropped.inc_by(3);
         metrics.encode()
     }
@@ -221,6 +235,7 @@ mod tests {
             "vestibule_refusals_total{reason=\"no_route\"} 1",
             "vestibule_upstream_errors_total{kind=\"connect\"} 1",
             "vestibule_logins_total{outcome=\"failed\"} 1",
+            "vestibule_mails_total{outcome=\"delayed\"} 1",
             "vestibule_log_dropped_total 3",
         ] {
             assert!(text.lines().any(|found| found == line), "no line {line}:\n{text}");

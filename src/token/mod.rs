@@ -12,6 +12,7 @@ pub mod key;
 pub mod key_set_url;
 mod material;
 mod object;
+pub mod one_time;
 mod payload;
 mod public_key;
 pub mod refresh;

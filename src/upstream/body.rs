@@ -3,85 +3,74 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
 use super::InFlight;
-use super::pool::Lease;
+use super::chunks::{Chunks, Piece};
+use super::conversation::Conversation;
+use super::head::{Framing, ResponseHead};
+use super::pool::Pool;
+use super::stream::Upgraded;
 use crate::clock::Clock;
 use crate::http::header::{IdentityFilter, remove_forbidden_trailers};
+
+/// How much of a body is read at once, and held at most while its client reads nothing.
+const READ: u64 = 32 * 1024;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     #[error("broke off: {0}")]
-    Broken(#[from] hyper::Error),
+    Broken(String),
     #[error("stood still for {0:?}")]
     Idle(Duration),
     #[error("was cut because its session has ended")]
     SessionEnded,
 }
 
-/// What the sending side can see of a request body under way.
-#[derive(Debug)]
-pub(super) struct Progress {
-    pub done: Cell<bool>,
-    pub failed: Cell<bool>,
-    /// Whether the upstream asked for more and the client has not sent it.
-    pub waits_for_client: Cell<bool>,
-    pub last: Cell<Instant>,
-    pub bytes: Cell<u64>,
-}
-
 /// How many bytes of a request's body have gone on their way; stays readable when the body is gone.
-#[derive(Clone, Debug)]
-pub struct BytesIn(Rc<Progress>);
+#[derive(Clone, Debug, Default)]
+pub struct BytesIn(Rc<Cell<u64>>);
 
 impl BytesIn {
     pub fn count(&self) -> u64 {
-        self.0.bytes.get()
+        self.0.get()
     }
 }
 
 /// The client's body on its way to an upstream.
-pub struct RequestBody {
-    incoming: Option<(Incoming, Arc<IdentityFilter>)>,
-    progress: Rc<Progress>,
+#[derive(Default)]
+pub struct RequestBody(Option<Coming>);
+
+/// A body of which something is still to come.
+struct Coming {
+    incoming: Incoming,
+    filter: Arc<IdentityFilter>,
+    bytes: BytesIn,
 }
 
 impl RequestBody {
     /// Returns the body of a request; its trailers may say no more than `filter` lets headers say.
     pub fn new(incoming: Incoming, filter: &Arc<IdentityFilter>) -> Self {
-        let done = incoming.is_end_stream();
-        let progress = Progress {
-            done: Cell::new(done),
-            failed: Cell::new(false),
-            waits_for_client: Cell::new(false),
-            last: Cell::new(Clock::monotonic()),
-            bytes: Cell::new(0),
-        };
-        Self { incoming: (!done).then(|| (incoming, Arc::clone(filter))), progress: Rc::new(progress) }
+        if incoming.is_end_stream() {
+            return Self::default();
+        }
+        Self(Some(Coming { incoming, filter: Arc::clone(filter), bytes: BytesIn::default() }))
     }
 
-    pub(super) fn empty_like(progress: &Rc<Progress>) -> Self {
-        Self { incoming: None, progress: Rc::clone(progress) }
-    }
-
-    pub fn bytes_in(&self) -> BytesIn {
-        BytesIn(Rc::clone(&self.progress))
-    }
-
-    pub(super) fn progress(&self) -> Rc<Progress> {
-        Rc::clone(&self.progress)
+    /// Returns the count of a body, `None` if there is none.
+    pub fn bytes_in(&self) -> Option<BytesIn> {
+        self.0.as_ref().map(|coming| coming.bytes.clone())
     }
 }
 
@@ -90,68 +79,92 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let Some((incoming, filter)) = &mut this.incoming else { return Poll::Ready(None) };
-        let polled = Pin::new(&mut *incoming).poll_frame(context);
-        this.progress.waits_for_client.set(polled.is_pending());
-        let frame = std::task::ready!(polled);
-        this.progress.last.set(Clock::monotonic());
-        match &frame {
-            None => this.progress.done.set(true),
-            Some(Err(_)) => this.progress.failed.set(true),
-            Some(Ok(sent)) => {
-                let length = sent.data_ref().map_or(0, |data| data.len() as u64);
-                this.progress.bytes.set(this.progress.bytes.get() + length);
-                this.progress.done.set(incoming.is_end_stream());
-            }
+        let Some(Coming { incoming, filter, bytes }) = &mut self.get_mut().0 else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(incoming).poll_frame(context));
+        if let Some(Ok(sent)) = &frame {
+            bytes.0.set(bytes.0.get() + sent.data_ref().map_or(0, |data| data.len() as u64));
         }
         let clean = |frame| with_trailers(frame, |trailers| filter.strip_trailers(trailers));
-        Poll::Ready(frame.map(|frame| frame.map(clean).map_err(BodyError::from)))
+        Poll::Ready(frame.map(|frame| frame.map(clean).map_err(|error| BodyError::Broken(error.to_string()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(|(incoming, _)| incoming.is_end_stream())
+        self.0.as_ref().is_none_or(|coming| coming.incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), |(incoming, _)| incoming.size_hint())
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |coming| coming.incoming.size_hint())
     }
 }
 
 /// The upstream's body on its way to the client. Read to its end, it gives the connection back.
 pub struct ResponseBody {
-    incoming: Incoming,
-    lease: Option<Lease>,
-    request: Rc<Progress>,
+    /// `None` once the connection was given back, or given up.
+    conversation: Option<Box<Conversation>>,
+    rest: Rest,
+    keeps_alive: bool,
+    pool: Weak<Pool>,
     idle: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    last: Instant,
+    /// Set when the upstream first keeps us waiting.
+    timer: Option<IdleTimer>,
     /// Resolves when the session that the stream belongs to has ended.
     cut: Option<oneshot::Receiver<()>>,
     bytes: u64,
+    /// Why the body ends here; told one turn later.
+    failed: Option<BodyError>,
     _in_flight: InFlight,
 }
 
+/// What of the body has not been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Length(u64),
+    Chunks(Chunks),
+    UntilClose,
+}
+
+/// What was there to be taken.
+enum Taken {
+    Frame(Frame<Bytes>),
+    End,
+    Nothing,
+}
+
+struct IdleTimer {
+    sleep: Pin<Box<Sleep>>,
+    /// When something last came.
+    last: Instant,
+}
+
 impl ResponseBody {
+    /// Returns the body that follows `head`.
     pub(super) fn new(
-        incoming: Incoming,
-        lease: Lease,
-        request: Rc<Progress>,
-        in_flight: InFlight,
+        conversation: Box<Conversation>,
+        head: &ResponseHead,
+        pool: &Rc<Pool>,
         idle: Duration,
+        in_flight: InFlight,
     ) -> Self {
+        let rest = match head.framing {
+            Framing::Length(0) => Rest::Nothing,
+            Framing::Length(length) => Rest::Length(length),
+            Framing::Chunked => Rest::Chunks(Chunks::default()),
+            Framing::UntilClose => Rest::UntilClose,
+        };
         let mut body = Self {
-            incoming,
-            lease: Some(lease),
-            request,
+            conversation: Some(conversation),
+            rest,
+            keeps_alive: head.keeps_alive,
+            pool: Rc::downgrade(pool),
             idle,
             timer: None,
-            last: Clock::monotonic(),
             cut: None,
             bytes: 0,
+            failed: None,
             _in_flight: in_flight,
         };
-        if body.incoming.is_end_stream() {
+        if rest == Rest::Nothing && head.status != StatusCode::SWITCHING_PROTOCOLS {
             body.finish();
         }
         body
@@ -167,24 +180,82 @@ impl ResponseBody {
         self.bytes
     }
 
-    /// A connection whose request was not sent to its end is in no state to carry another one.
+    /// Returns the connection of a response that switches protocols; `None` for any other.
+    pub fn take_upgraded(&mut self) -> Option<Upgraded> {
+        self.conversation.take_if(|_| self.rest == Rest::Nothing).map(|conversation| conversation.into_upgraded())
+    }
+
+    /// The body has been read to its end.
     fn finish(&mut self) {
-        if let Some(lease) = self.lease.take()
-            && self.request.done.get()
-        {
-            lease.give_back();
+        self.rest = Rest::Nothing;
+        let stream = self.conversation.take().filter(|_| self.keeps_alive).and_then(|ended| ended.into_reusable());
+        if let (Some(stream), Some(pool)) = (stream, self.pool.upgrade()) {
+            pool.put(stream);
         }
+    }
+
+    /// Returns what comes next; `None` at the end.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BodyError>> {
+        loop {
+            let Some(conversation) = &mut self.conversation else { return Poll::Ready(Ok(None)) };
+            conversation.send(context)?;
+            match self.take_piece()? {
+                Taken::Frame(frame) => return Poll::Ready(Ok(Some(frame))),
+                Taken::End => return Poll::Ready(Ok(None)),
+                Taken::Nothing => {}
+            }
+            let wanted = if let Rest::Length(left) = self.rest { left.min(READ) } else { READ };
+            let Some(conversation) = &mut self.conversation else { return Poll::Ready(Ok(None)) };
+            let wanted = usize::try_from(wanted).expect("at most what is read at once");
+            match ready!(conversation.poll_read(wanted, context)) {
+                Ok(0) if self.rest == Rest::UntilClose => self.finish(),
+                Ok(0) => return Poll::Ready(Err(broken(&"the connection was closed"))),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(broken(&error))),
+            }
+        }
+    }
+
+    /// Takes what has been read already.
+    fn take_piece(&mut self) -> Result<Taken, BodyError> {
+        let Some(conversation) = &mut self.conversation else { return Ok(Taken::End) };
+        let inbound = &mut conversation.inbound;
+        let data = match &mut self.rest {
+            Rest::Nothing => return Ok(Taken::End),
+            Rest::Length(_) | Rest::UntilClose if inbound.is_empty() => return Ok(Taken::Nothing),
+            Rest::UntilClose => inbound.split().freeze(),
+            Rest::Length(left) => {
+                let here = usize::try_from(*left).unwrap_or(usize::MAX).min(inbound.len());
+                *left -= here as u64;
+                inbound.split_to(here).freeze()
+            }
+            Rest::Chunks(chunks) => match chunks.take(inbound).map_err(|error| broken(&error))? {
+                Piece::Data(data) => data,
+                Piece::Incomplete => return Ok(Taken::Nothing),
+                Piece::End(trailers) => {
+                    self.finish();
+                    return Ok(if trailers.is_empty() { Taken::End } else { Taken::Frame(Frame::trailers(trailers)) });
+                }
+            },
+        };
+        if self.rest == Rest::Length(0) {
+            self.finish();
+        }
+        Ok(Taken::Frame(Frame::data(data)))
     }
 
     /// Returns ready when the upstream has sent nothing for too long. The timer is set once and looks back when it fires.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.idle)));
-        while timer.as_mut().poll(context).is_ready() {
-            let deadline = self.last + self.idle;
+        let timer = self.timer.get_or_insert_with(|| IdleTimer {
+            sleep: Box::pin(tokio::time::sleep(self.idle)),
+            last: Clock::monotonic(),
+        });
+        while timer.sleep.as_mut().poll(context).is_ready() {
+            let deadline = timer.last + self.idle;
             if deadline <= Clock::monotonic() {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(TokioInstant::from_std(deadline));
+            timer.sleep.as_mut().reset(TokioInstant::from_std(deadline));
         }
         Poll::Pending
     }
@@ -196,39 +267,51 @@ impl Body for ResponseBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(error) = this.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         if let Some(cut) = &mut this.cut
             && Pin::new(cut).poll(context).is_ready()
         {
-            this.lease = None;
+            this.conversation = None;
             return Poll::Ready(Some(Err(BodyError::SessionEnded)));
         }
-        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(context) else {
+        let Poll::Ready(next) = this.poll_next(context) else {
             return this.poll_idle(context).map(|()| Some(Err(BodyError::Idle(this.idle))));
         };
-        if this.timer.is_some() {
-            this.last = Clock::monotonic();
+        if let Some(timer) = &mut this.timer {
+            timer.last = Clock::monotonic();
         }
-        match &frame {
-            None => this.finish(),
-            Some(Ok(data)) => {
-                this.bytes += data.data_ref().map_or(0, |data| data.len() as u64);
-                if this.incoming.is_end_stream() {
-                    this.finish();
-                }
+        match next {
+            Ok(frame) => {
+                this.bytes += frame.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+                Poll::Ready(frame.map(|frame| Ok(with_trailers(frame, remove_forbidden_trailers))))
             }
-            Some(Err(_)) => this.lease = None,
+            Err(error) => {
+                // An error takes back what has not been written: first the client's connection has its turn to write what came.
+                this.conversation = None;
+                this.failed = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
         }
-        let clean = |frame| with_trailers(frame, remove_forbidden_trailers);
-        Poll::Ready(frame.map(|frame| frame.map(clean).map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.rest == Rest::Nothing
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match self.rest {
+            Rest::Nothing => SizeHint::with_exact(0),
+            Rest::Length(left) => SizeHint::with_exact(left),
+            Rest::Chunks(_) | Rest::UntilClose => SizeHint::default(),
+        }
     }
+}
+
+fn broken(why: &impl ToString) -> BodyError {
+    BodyError::Broken(why.to_string())
 }
 
 fn with_trailers(frame: Frame<Bytes>, clean: impl FnOnce(&mut HeaderMap)) -> Frame<Bytes> {

@@ -3,9 +3,15 @@
 
 mod balance;
 mod body;
+mod chunks;
 mod connect;
+mod conversation;
+mod deadlines;
+mod head;
+mod outgoing;
 mod pool;
 mod send;
+mod stream;
 mod tunnel;
 
 use std::sync::Arc;
@@ -16,6 +22,7 @@ pub use balance::Balance;
 pub use body::{BodyError, BytesIn, RequestBody, ResponseBody};
 pub use pool::Pools;
 pub use send::{Exchange, forward};
+pub use stream::Upgraded;
 pub use tunnel::{Tunnel, tunnel};
 
 /// How a server is spoken to.

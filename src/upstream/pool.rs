@@ -7,10 +7,13 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::SendRequest;
+use foldhash::fast::RandomState;
 use rustls::ClientConfig;
 
-use super::{Address, RequestBody};
+use super::Address;
+use super::conversation::is_quiet;
+use super::deadlines::Deadlines;
+use super::stream::Stream;
 use crate::clock::Clock;
 
 /// Servers commonly close idle connections after 5 s (Node) to 75 s (nginx); whoever closes first is not in doubt about it.
@@ -20,8 +23,9 @@ const IDLE_COUNT: usize = 512;
 
 /// One worker's connections to every server.
 pub struct Pools {
-    by_address: RefCell<HashMap<Address, Rc<Pool>>>,
+    by_address: RefCell<HashMap<Address, Rc<Pool>, RandomState>>,
     pub(super) tls: Arc<ClientConfig>,
+    pub(super) deadlines: Rc<Deadlines>,
 }
 
 /// One worker's idle connections to one server, the most recently used last.
@@ -31,20 +35,14 @@ pub(super) struct Pool {
 }
 
 struct Idle {
-    sender: SendRequest<RequestBody>,
+    stream: Stream,
     since: Instant,
-}
-
-/// A connection that will go back to its pool when its response has been read to the end.
-pub(super) struct Lease {
-    sender: SendRequest<RequestBody>,
-    pool: Weak<Pool>,
 }
 
 impl Pools {
     /// Returns empty pools whose `https` connections are made with `tls`; must be called on a worker, where it reaps idle ones.
     pub fn new(tls: Arc<ClientConfig>) -> Rc<Self> {
-        let pools = Rc::new(Self { by_address: RefCell::default(), tls });
+        let pools = Rc::new(Self { by_address: RefCell::default(), tls, deadlines: Deadlines::new() });
         tokio::task::spawn_local(reap(Rc::downgrade(&pools)));
         pools
     }
@@ -59,32 +57,21 @@ impl Pools {
 
 impl Pool {
     /// Returns the idle connection used last that is still open.
-    pub(super) async fn take(&self) -> Option<SendRequest<RequestBody>> {
-        loop {
-            let mut idle = self.idle.borrow_mut().pop()?;
-            if idle.sender.ready().await.is_ok() {
-                return Some(idle.sender);
-            }
+    pub(super) fn take(&self) -> Option<Stream> {
+        let mut idle = self.idle.borrow_mut();
+        std::iter::from_fn(|| idle.pop()).find_map(|mut idle| is_quiet(&mut idle.stream).then_some(idle.stream))
+    }
+
+    /// Puts a connection back, unless there are enough.
+    pub(super) fn put(&self, stream: Stream) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < IDLE_COUNT {
+            idle.push(Idle { stream, since: Clock::monotonic() });
         }
     }
 }
 
-impl Lease {
-    pub(super) fn new(sender: SendRequest<RequestBody>, pool: &Rc<Pool>) -> Self {
-        Self { sender, pool: Rc::downgrade(pool) }
-    }
-
-    /// Puts the connection back, unless it has closed or there are enough.
-    pub(super) fn give_back(self) {
-        let Some(pool) = self.pool.upgrade() else { return };
-        let mut idle = pool.idle.borrow_mut();
-        if !self.sender.is_closed() && idle.len() < IDLE_COUNT {
-            idle.push(Idle { sender: self.sender, since: Clock::monotonic() });
-        }
-    }
-}
-
-/// Closes connections that have been idle for long, and forgets servers without any.
+/// Closes connections that have been idle for long or that their server has closed, and forgets servers without any.
 async fn reap(pools: Weak<Pools>) {
     let mut tick = tokio::time::interval(IDLE_MAX / 4);
     loop {
@@ -92,7 +79,7 @@ async fn reap(pools: Weak<Pools>) {
         let Some(pools) = pools.upgrade() else { return };
         let now = Clock::monotonic();
         pools.by_address.borrow_mut().retain(|_, pool| {
-            pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && now - idle.since < IDLE_MAX);
+            pool.idle.borrow_mut().retain_mut(|idle| now - idle.since < IDLE_MAX && is_quiet(&mut idle.stream));
             Rc::strong_count(pool) > 1 || Rc::weak_count(pool) > 0 || !pool.idle.borrow().is_empty()
         });
     }

@@ -1,18 +1,18 @@
 //! One request to an upstream and its response: connect or reuse, send, wait, try again where that is safe.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use http::{Method, Request, Response, Version};
-use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::SendRequest;
-use tokio::time::timeout_at;
+use http::{Method, Request, Response};
+use http_body::Body as _;
 
-use super::body::Progress;
 use super::connect::connect;
-use super::pool::{Lease, Pool};
+use super::conversation::{Conversation, Failure};
+use super::head::ResponseHead;
+use super::outgoing::Outgoing;
 use super::{BodyError, InFlight, Patience, Pools, RequestBody, ResponseBody, Server, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::policy::Permit;
@@ -27,8 +27,8 @@ pub struct Exchange<'a> {
 /// What came of one try.
 enum Tried {
     Answered(Response<ResponseBody>),
-    /// Nothing of it can have been acted on; the request is whole again.
-    Unsent(Request<RequestBody>, UpstreamError),
+    /// Nothing of the request can have been acted on; this is its body.
+    Unsent(RequestBody, UpstreamError),
     Failed(UpstreamError),
 }
 
@@ -36,24 +36,21 @@ enum Tried {
 pub async fn forward(
     exchange: Exchange<'_>,
     _permit: &Permit,
-    request: Request<RequestBody>,
+    request: &Request<()>,
+    mut body: RequestBody,
 ) -> Result<Response<ResponseBody>, UpstreamError> {
     let retries = exchange.upstream.patience.retries as usize;
-    let mut request = request;
-    // Whatever the client spoke: hyper frames by this, and would leave the body out if it said HTTP/2 and had no length.
-    *request.version_mut() = Version::HTTP_11;
-    let mut attempt = 0;
+    let is_repeatable = is_repeatable(request, &body);
     let mut server = exchange.upstream.pick(exchange.client);
+    let mut attempt = 0;
     loop {
-        let spare = if attempt < retries { copy_if_repeatable(&request) } else { None };
-        match exchange.try_once(server, request).await {
+        match exchange.try_once(server, request, body, attempt == 0).await {
             Tried::Answered(response) => return Ok(response),
-            Tried::Unsent(whole, _) if attempt < retries => request = whole,
-            Tried::Unsent(_, error) => return Err(error),
-            Tried::Failed(error) => match spare {
-                Some(copy) if matches!(error, UpstreamError::Broken { .. }) => request = copy,
-                _ => return Err(error),
-            },
+            Tried::Unsent(whole, _) if attempt < retries => body = whole,
+            Tried::Failed(UpstreamError::Broken { .. }) if attempt < retries && is_repeatable => {
+                body = RequestBody::default();
+            }
+            Tried::Unsent(_, error) | Tried::Failed(error) => return Err(error),
         }
         attempt += 1;
         // Not picked anew: another request may have moved the turn on, back to the server that has just failed.
@@ -61,142 +58,102 @@ pub async fn forward(
     }
 }
 
-/// Returns a copy of a request that may be sent twice: idempotent (RFC 9110 section 9.2.2), without body or upgrade.
-fn copy_if_repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let idempotent =
+/// Whether a request may be sent twice: idempotent (RFC 9110 section 9.2.2), without body or upgrade.
+fn is_repeatable(request: &Request<()>, body: &RequestBody) -> bool {
+    let is_idempotent =
         matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
-    if !idempotent || !request.body().is_end_stream() || request.headers().contains_key(http::header::UPGRADE) {
-        return None;
-    }
-    let mut copy = Request::new(RequestBody::empty_like(&request.body().progress()));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
+    is_idempotent && body.is_end_stream() && !request.headers().contains_key(http::header::UPGRADE)
 }
 
 impl Exchange<'_> {
-    async fn try_once(&self, server: &Arc<Server>, request: Request<RequestBody>) -> Tried {
+    /// Sends the request once, over a connection that was used before where `may_reuse`: whoever tries again wants one that
+    /// can't have died unseen.
+    async fn try_once(
+        &self,
+        server: &Arc<Server>,
+        request: &Request<()>,
+        mut body: RequestBody,
+        may_reuse: bool,
+    ) -> Tried {
         let in_flight = InFlight::begin(server);
         let pool = self.pools.of(&server.address);
-        let mut request = request;
-        // A connection from the pool may have died unseen; that is no failure of the server.
-        while let Some(sender) = pool.take().await {
-            match self.send(server, &pool, sender, request).await {
-                Sent::Answered(response, lease, progress) => {
-                    return Tried::Answered(self.stream(response, lease, progress, in_flight));
+        loop {
+            let pooled = if may_reuse { pool.take() } else { None };
+            let is_pooled = pooled.is_some();
+            let stream = match pooled {
+                Some(stream) => stream,
+                // Boxed: most requests need no new connection, and should not carry the room for making one.
+                None => match Box::pin(connect(&server.address, &self.pools.tls, self.upstream.patience.connect)).await
+                {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        let (address, reason) = (server.address.to_string(), error.to_string());
+                        return Tried::Unsent(body, UpstreamError::Unreachable { address, reason });
+                    }
+                },
+            };
+            let mut conversation = Box::new(Conversation::new(stream, request, body));
+            let failure = match self.converse(&mut conversation).await {
+                Ok(head) => {
+                    let body = ResponseBody::new(conversation, &head, &pool, self.upstream.patience.idle, in_flight);
+                    return Tried::Answered(response(head, body));
                 }
-                Sent::Returned(whole, _) => request = *whole,
-                Sent::Failed(error) => return Tried::Failed(error),
+                Err(failure) => failure,
+            };
+            match (&failure, conversation.into_unsent_body()) {
+                // A connection from the pool had died unseen; that is no failure of the server.
+                (Failure::Server(_), Some(whole)) if is_pooled => body = whole,
+                (Failure::Server(_), Some(whole)) => return Tried::Unsent(whole, blame(failure, server)),
+                _ => return Tried::Failed(blame(failure, server)),
             }
         }
+    }
+
+    /// Returns the head of the response, or who is to blame that there is none.
+    async fn converse(&self, conversation: &mut Conversation) -> Result<ResponseHead, Failure> {
         let patience = &self.upstream.patience;
-        // Boxed: most requests need no new connection, and should not carry the room for making one.
-        let connecting = Box::pin(connect(&server.address, &self.pools.tls, patience.connect));
-        let sender = match connecting.await {
-            Ok(sender) => sender,
-            Err(error) => {
-                let unreachable =
-                    UpstreamError::Unreachable { address: server.address.to_string(), reason: error.to_string() };
-                return Tried::Unsent(request, unreachable);
+        let mut now = Clock::monotonic();
+        let started = now;
+        // Who has to do something changes without a word, so that it is looked at again when either could be overdue.
+        let shorter = patience.idle.min(patience.response);
+        loop {
+            let look_again = due(started, &conversation.outgoing, patience).0.min(now + shorter);
+            let head = pin!(poll_fn(|context| conversation.poll_head(context)));
+            if let Some(head) = self.pools.deadlines.before(look_again, head).await {
+                return head;
             }
-        };
-        match self.send(server, &pool, sender, request).await {
-            Sent::Answered(response, lease, progress) => {
-                Tried::Answered(self.stream(response, lease, progress, in_flight))
+            now = Clock::monotonic();
+            let (deadline, overdue) = due(started, &conversation.outgoing, patience);
+            if deadline <= now {
+                return Err(overdue);
             }
-            Sent::Returned(whole, error) => Tried::Unsent(*whole, error),
-            Sent::Failed(error) => Tried::Failed(error),
-        }
-    }
-
-    fn stream(
-        &self,
-        response: Response<Incoming>,
-        lease: Lease,
-        progress: Rc<Progress>,
-        in_flight: InFlight,
-    ) -> Response<ResponseBody> {
-        let idle = self.upstream.patience.idle;
-        response.map(|incoming| ResponseBody::new(incoming, lease, progress, in_flight, idle))
-    }
-
-    async fn send(
-        &self,
-        server: &Server,
-        pool: &Rc<Pool>,
-        mut sender: SendRequest<RequestBody>,
-        request: Request<RequestBody>,
-    ) -> Sent {
-        let progress = request.body().progress();
-        let broken =
-            |error: &hyper::Error| UpstreamError::Broken { address: server.address.to_string(), reason: chain(error) };
-        let response = sender.try_send_request(request);
-        match wait(response, &progress, &self.upstream.patience).await {
-            Ok(Ok(response)) => Sent::Answered(response, Lease::new(sender, pool), progress),
-            Ok(Err(mut error)) => match error.take_message() {
-                Some(whole) => Sent::Returned(Box::new(whole), broken(error.error())),
-                None if progress.failed.get() => {
-                    Sent::Failed(UpstreamError::ClientBody(BodyError::from(error.into_error())))
-                }
-                None => Sent::Failed(broken(error.error())),
-            },
-            Err(Overdue::Upstream(waited)) => {
-                Sent::Failed(UpstreamError::Late { address: server.address.to_string(), waited })
-            }
-            Err(Overdue::Client(waited)) => Sent::Failed(UpstreamError::ClientBody(BodyError::Idle(waited))),
         }
     }
 }
 
-enum Sent {
-    Answered(Response<Incoming>, Lease, Rc<Progress>),
-    Returned(Box<Request<RequestBody>>, UpstreamError),
-    Failed(UpstreamError),
-}
-
-enum Overdue {
-    Client(Duration),
-    Upstream(Duration),
-}
-
-/// Returns what `response` comes to, or who is late.
-async fn wait<T>(response: impl Future<Output = T>, progress: &Progress, patience: &Patience) -> Result<T, Overdue> {
-    let mut response = std::pin::pin!(response);
-    let started = Clock::monotonic();
-    // Who has to do something changes without a word, so that it is looked at again when either could be overdue.
-    let shorter = patience.idle.min(patience.response);
-    loop {
-        let look_again = due(started, progress, patience).0.min(Clock::monotonic() + shorter);
-        if let Ok(answered) = timeout_at(look_again.into(), response.as_mut()).await {
-            return Ok(answered);
-        }
-        let (deadline, overdue) = due(started, progress, patience);
-        if deadline <= Clock::monotonic() {
-            return Err(overdue);
-        }
-    }
+fn response(head: ResponseHead, body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    response
 }
 
 /// Returns who must do something by when: the client, while the upstream waits for bytes that it owes; else the upstream,
 /// whose time runs from the last byte it got.
-fn due(started: Instant, progress: &Progress, patience: &Patience) -> (Instant, Overdue) {
-    let last = started.max(progress.last.get());
-    if progress.waits_for_client.get() {
-        (last + patience.idle, Overdue::Client(patience.idle))
+fn due(started: Instant, outgoing: &Outgoing, patience: &Patience) -> (Instant, Failure) {
+    let last = outgoing.last.map_or(started, |last| last.max(started));
+    if outgoing.waits_for_client {
+        (last + patience.idle, Failure::Client(BodyError::Idle(patience.idle)))
     } else {
-        (last + patience.response, Overdue::Upstream(patience.response))
+        (last + patience.response, Failure::Late(patience.response))
     }
 }
 
-/// Returns an error with its causes: hyper's own text rarely says what the system said.
-fn chain(error: &hyper::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
+fn blame(failure: Failure, server: &Server) -> UpstreamError {
+    let address = || server.address.to_string();
+    match failure {
+        Failure::Client(error) => UpstreamError::ClientBody(error),
+        Failure::Server(reason) => UpstreamError::Broken { address: address(), reason },
+        Failure::Late(waited) => UpstreamError::Late { address: address(), waited },
     }
-    text
 }

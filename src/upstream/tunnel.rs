@@ -12,12 +12,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::sync::oneshot;
 
+use super::Upgraded;
 use crate::clock::Clock;
 
 /// The two ends of an upgraded connection, and what ends it.
 pub struct Tunnel {
     pub client: OnUpgrade,
-    pub server: OnUpgrade,
+    pub server: Upgraded,
     pub idle: Duration,
     /// Resolves when the session has ended.
     pub cut: Option<oneshot::Receiver<()>>,
@@ -25,10 +26,10 @@ pub struct Tunnel {
 
 /// Carries bytes until the tunnel ends; returns how many went from the client and to the client.
 pub async fn tunnel(ends: Tunnel) -> (u64, u64) {
-    let Ok((client, server)) = tokio::try_join!(ends.client, ends.server) else { return (0, 0) };
+    let Ok(client) = ends.client.await else { return (0, 0) };
     let activity = Rc::new(Cell::new(Clock::monotonic()));
-    let counted = |upgraded| Watched { stream: TokioIo::new(upgraded), activity: Rc::clone(&activity), bytes: 0 };
-    let (mut client, mut server) = (counted(client), counted(server));
+    let mut client = Watched { stream: TokioIo::new(client), activity: Rc::clone(&activity), bytes: 0 };
+    let mut server = Watched { stream: ends.server, activity: Rc::clone(&activity), bytes: 0 };
     let cut = async {
         match ends.cut {
             Some(cut) => drop(cut.await),

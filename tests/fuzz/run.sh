@@ -3,9 +3,12 @@
 # that a change of the product takes what a release build of its own code takes, and a change of a target some seconds.
 #
 #   run.sh TARGET [SECONDS [LIBFUZZER_OPTION …]]   one target, 60 s unless said otherwise
-#   run.sh all [SECONDS]                           every target in turn; 5 s each is the smoke test of CI
+#   run.sh all [SECONDS]                           every target in turn, 5 s each unless said otherwise
 #   run.sh TARGET FILE                             one input once more, to see why it failed
 #   run.sh build                                   nothing but the build
+#
+# rules/TARGET.rs is what a target holds its input to; `cargo test --test fuzz` (smoke.rs) asks the same of some thousand inputs
+# each, with every other test.
 #
 # seeds/TARGET (and seeds/TARGET.dict) are where a target begins. What it finds on its way goes to corpus/TARGET, so that
 # the next run goes on from there; an input that breaks a rule is left in artifacts/TARGET, and the exit status is not 0.
@@ -38,7 +41,7 @@ fuzz() {
 }
 
 case ${1:-} in
-'' | -h | --help) sed -n '2,12s/^# \{0,1\}//p' run.sh ;;
+'' | -h | --help) sed -n '2,14s/^# \{0,1\}//p' run.sh ;;
 build) build ;;
 all)
     build

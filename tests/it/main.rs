@@ -9,6 +9,7 @@ mod harness;
 mod harness_works;
 mod lifecycle;
 mod logs;
+mod mail;
 mod mongodb;
 mod selftest;
 mod serving;

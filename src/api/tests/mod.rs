@@ -2,11 +2,13 @@
 
 mod api_keys;
 mod limits;
+mod mail;
 mod me;
 mod oauth;
 mod profile;
 mod refresh;
 mod routes;
+mod shape;
 mod sign_in;
 mod strictness;
 
@@ -18,9 +20,10 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
-use super::{Api, ApiSettings};
+use super::{Api, ApiSettings, Mail, RefreshPlaces};
 use crate::account::fixture::{PASSWORD, World};
 use crate::auth::bearer::BearerSettings;
+use crate::http::answers::Answers;
 use crate::http::client::ClientAddr;
 use crate::identity::UserId;
 
@@ -73,10 +76,14 @@ impl Client {
     fn with(change: impl FnOnce(&mut ApiSettings)) -> Self {
         let world = World::new();
         let mut settings = ApiSettings {
+            mail: Mail::On,
             prefix: "/auth".into(),
             extra_paths: vec![("register".into(), "/create".into())],
             bearer: BearerSettings { header: AUTHORIZATION, schemes: vec!["Bearer".into()] },
             access_token_name: "access_token".into(),
+            answers: Answers::default(),
+            refresh_from: RefreshPlaces { json: true, form: false, query: false },
+            default_grant: None,
             ignored_fields: BTreeSet::from(["is_active".to_owned()]),
             public_url: "https://gate.example.com".into(),
         };

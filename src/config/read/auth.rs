@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::answers::answers;
 use super::identity::{header_name, may_carry_token};
 use super::issuers::trusted_issuers;
 use super::routes::{ROLE, SCOPE, canonical_path, role, scope};
@@ -9,7 +10,7 @@ use super::user_fields::user_fields;
 use crate::config::defaults::{ISSUER, ROTATE_AHEAD};
 use crate::config::document::Fault;
 use crate::config::section::{Section, choose, one_of};
-use crate::config::settings::{Auth, Endpoint, Registration, Settings, UserField};
+use crate::config::settings::{Auth, DefaultGrant, Endpoint, RefreshPlace, Registration, Settings, UserField};
 use crate::config::text::{self, Parsed};
 use crate::route::pattern::PathPrefix;
 use crate::token::key::Algorithm;
@@ -31,6 +32,7 @@ pub(super) fn auth(section: &Section<'_>, settings: &Settings) -> Auth {
         &[("open", Registration::Open), ("closed", Registration::Closed)],
     );
     fields(section, &mut auth);
+    auth.answers = answers(section);
     auth.user_fields = user_fields(&section.table("user_fields"));
     let issuer = settings.server.public_url.as_ref().map_or_else(|| ISSUER.to_owned(), ToString::to_string);
     let mut written = None;
@@ -40,6 +42,7 @@ pub(super) fn auth(section: &Section<'_>, settings: &Settings) -> Auth {
     signing(section, &mut auth);
     rotation(section, &mut auth);
     lifetimes(section, &mut auth);
+    requests(section, &mut auth);
     presentation(section, &mut auth, settings);
     paths(&section.table("paths"), &mut auth);
     let granted = section.table("role_scopes");
@@ -90,8 +93,16 @@ fn signing(section: &Section<'_>, auth: &mut Auth) {
     let names = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
     let algorithm_is_known = section.document.is_clean(|| section.choice("algorithm", &mut auth.algorithm, &names));
     let secrets = &mut auth.secrets;
-    let secret_was_read = section.document.is_clean(|| section.secret("secret", &mut secrets.access));
-    section.secret("refresh_secret", &mut secrets.refresh);
+    // A profile signs with secrets; whoever chooses keys instead needs none of them.
+    let is_wanted = |key| auth.algorithm.is_symmetric() || !section.is_from_profile(key);
+    let secret_was_read = section.document.is_clean(|| {
+        if is_wanted("secret") {
+            section.secret("secret", &mut secrets.access);
+        }
+    });
+    if is_wanted("refresh_secret") {
+        section.secret("refresh_secret", &mut secrets.refresh);
+    }
     section.secret("key_encryption_secret", &mut secrets.key_encryption);
     let all = [
         ("secret", &secrets.access),
@@ -176,6 +187,19 @@ fn lifetimes(section: &Section<'_>, auth: &mut Auth) {
     }
 }
 
+/// Reads what requests may look like that other systems' clients send.
+fn requests(section: &Section<'_>, auth: &mut Auth) {
+    let places = [("json", RefreshPlace::Json), ("form", RefreshPlace::Form), ("query", RefreshPlace::Query)];
+    let names = places.map(|(name, _)| name);
+    section.list("refresh_from", &mut auth.refresh_from, &one_of(&names), |text| choose(text, &places));
+    if auth.refresh_from.is_empty() {
+        section.refuse("refresh_from", Fault::new("no place for a refresh token", "at least one"));
+    }
+    let grants = [("password", DefaultGrant::Password)];
+    let names = grants.map(|(name, _)| name);
+    section.optional("default_grant", &mut auth.default_grant, &one_of(&names), |text| choose(text, &grants));
+}
+
 fn presentation(section: &Section<'_>, auth: &mut Auth, settings: &Settings) {
     let header = "the name of a header that may carry a token, such as \"Authorization\"";
     section.parsed("header", &mut auth.header, header, |text| {
@@ -201,7 +225,7 @@ fn presentation(section: &Section<'_>, auth: &mut Auth, settings: &Settings) {
 }
 
 /// Every endpoint that may have a second path, and its own place below the prefix.
-const ENDPOINTS: [(Endpoint, &str); 17] = [
+const ENDPOINTS: [(Endpoint, &str); 21] = [
     (Endpoint::Register, "/register"),
     (Endpoint::Login, "/login"),
     (Endpoint::Refresh, "/refresh"),
@@ -210,6 +234,10 @@ const ENDPOINTS: [(Endpoint, &str); 17] = [
     (Endpoint::Me, "/me"),
     (Endpoint::Sessions, "/sessions"),
     (Endpoint::PasswordChange, "/password/change"),
+    (Endpoint::PasswordForgot, "/password/forgot"),
+    (Endpoint::PasswordReset, "/password/reset"),
+    (Endpoint::EmailVerify, "/email/verify"),
+    (Endpoint::EmailVerifySend, "/email/verify/send"),
     (Endpoint::Keys, "/keys"),
     (Endpoint::Token, "/token"),
     (Endpoint::TokenVerify, "/token/verify"),

@@ -11,6 +11,9 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
     section.rate("login_account", &mut limits.login_account);
     section.rate("login_network", &mut limits.login_network);
     section.rate("register", &mut limits.register);
+    section.rate("mail", &mut limits.mail);
+    section.rate("mail_account", &mut limits.mail_account);
+    section.rate("mail_network", &mut limits.mail_network);
     section.rate("requests", &mut limits.requests);
     // hyper refuses, by panicking, to read heads into less than 8 KiB.
     section.size("header_size", &mut limits.header_size, "8KiB"..="1MiB");

@@ -9,7 +9,7 @@ use super::doubts::warn_of_doubts;
 use super::upstreams::Upstreams;
 use crate::config::document::{At, Fault};
 use crate::config::section::{Section, choose, one_of};
-use crate::config::settings::{Auth, CredentialPlace, Route, UpstreamId};
+use crate::config::settings::{Auth, CredentialPlace, Route, Settings, UpstreamId};
 use crate::config::text::{self, Parsed};
 use crate::identity::{Role, Scope};
 use crate::policy::{Access, Demands};
@@ -25,7 +25,7 @@ pub(super) struct Placed<'a> {
     pub route: Route,
 }
 
-pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, auth: &Auth) -> Vec<Route> {
+pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, settings: &Settings) -> Vec<Route> {
     let mut sections = Vec::new();
     let is_clean = root.document.is_clean(|| sections = root.tables("route"));
     if is_clean && sections.is_empty() {
@@ -34,7 +34,11 @@ pub(super) fn routes(root: &Section<'_>, upstreams: &mut Upstreams<'_>, auth: &A
     }
     let placed: Vec<Placed<'_>> = sections.into_iter().filter_map(|section| read(section, upstreams)).collect();
     for route in &placed {
-        refuse_below_prefix(route, auth);
+        refuse_below_prefix(route, &settings.auth);
+        if route.route.cors && settings.cors.is_none() {
+            let hint = Some("add [cors] origins = [\"https://app.example.com\"]".to_owned());
+            route.section.refuse("cors", Fault::new("true, and no origin in [cors]", "cors.origins").hint(hint));
+        }
     }
     if root.document.is_clean(|| refuse_conflicts(placed.iter().collect())) {
         warn_of_doubts(&placed, upstreams);
@@ -58,9 +62,21 @@ fn read<'a>(section: Section<'a>, upstreams: &mut Upstreams<'_>) -> Option<Place
     section.bool("strip_prefix", &mut strip_prefix);
     let mut rate_limit = None;
     section.rate("rate_limit", &mut rate_limit);
+    let mut cors = false;
+    section.bool("cors", &mut cors);
     let (access, upstream, credentials) = (access(&section), upstream(&section, upstreams), credentials(&section));
-    let route =
-        Route { path, host, methods, access, upstream, strip_prefix, keep_encoded_slash, rate_limit, credentials };
+    let route = Route {
+        path,
+        host,
+        methods,
+        access,
+        upstream,
+        strip_prefix,
+        keep_encoded_slash,
+        rate_limit,
+        credentials,
+        cors,
+    };
     is_clear.then_some(Placed { section, route })
 }
 

@@ -97,7 +97,15 @@ fn the_guide_explains_every_key() {
 #[test]
 fn every_example_is_a_right_configuration_without_a_warning() {
     let secret = "0123456789abcdef0123456789abcdef";
-    let variables = environment(&[("AUTH_SECRET", secret), ("VESTIBULE_KEY_SECRET", secret)]);
+    let names = [
+        "AUTH_SECRET",
+        "VESTIBULE_KEY_SECRET",
+        "SECRET_KEY",
+        "JWT_SECRET_KEY",
+        "AUTH__SECRET_ACCESS_KEY",
+        "AUTH__SECRET_REFRESH_KEY",
+    ];
+    let variables = environment(&names.map(|name| (name, secret)));
     let mut count = 0;
     for entry in std::fs::read_dir(folder().join("examples")).unwrap() {
         let path = entry.unwrap().path();
@@ -105,7 +113,7 @@ fn every_example_is_a_right_configuration_without_a_warning() {
         assert_eq!(settings.warnings, Vec::<String>::new(), "{}", path.display());
         count += 1;
     }
-    assert!(count >= 5, "only {count} examples");
+    assert!(count >= 9, "only {count} examples");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod doubts;
 mod files;
 mod issuers;
+mod mail;
+mod profiles;
 mod random;
 mod reading;
 mod secrets;

@@ -23,7 +23,7 @@ fn unknown_keys_and_sections_are_told_the_nearest_name() {
         ("[identity]\nheaders = { user = \"X-U\" }", "user", "did you mean `user_id`?"),
         ("[auth.paths]\nlogon = \"/x\"", "logon", "did you mean `login`?"),
         ("[upstream.a]\nservers = [\"http://a\"]\ntimeout = \"1s\"", "timeout", "_timeout`?"),
-        ("[mail]\nsmtp = \"\"", "mail", "unknown section `mail`"),
+        ("[mail]\nform = \"\"", "form", "did you mean `from`?"),
         ("zebra = 1", "zebra", "unknown key `zebra`"),
         (
             "[tls]\nmode = \"files\"\n[[tls.certificate]]\ncert = \"a\"\nkey = \"b\"\nkye = 1",
@@ -110,6 +110,7 @@ fn origins_have_no_more_than_scheme_host_and_port() {
         ("[server]\npublic_url = \"https://a/x\"", "\"https://a/x\"", "write `https://a`"),
         ("[server]\npublic_url = \"http://a\"", "\"http://a\"", "write `https://a`"),
         ("[server]\npublic_url = \"a\"", "\"a\"", "an origin such as"),
+        ("[server]\npublic_url = \"\\u001bx\"", "\"\\u001bx\"", "write `http://\\u{1b}x`"),
         ("[upstream.a]\nservers = [\"http://a/x?y\"]", "\"http://a/x?y\"", "write `http://a`"),
         ("[upstream.a]\nservers = [\"ftp://a\"]", "\"ftp://a\"", "http or https"),
         ("[upstream.a]\nservers = []", "[]", "an upstream without servers"),

@@ -10,17 +10,20 @@ use super::{folded_eq, folded_starts_with};
 /// what it likes: `is_protected` names, those that carry the request itself and `X-Forwarded-*` stay. `TE: trailers` stays,
 /// since whoever accepts trailers should get them through us.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap, is_protected: &dyn Fn(&HeaderName) -> bool) {
-    let present: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
-    if present.contains(&CONNECTION) {
-        for name in nominated(headers) {
-            if !is_never_nominated(&name) && !is_protected(&name) {
-                headers.remove(name);
-            }
+    let present = headers.keys().filter_map(place_of).fold(0_u32, |places, place| places | 1 << place);
+    if present == 0 {
+        return;
+    }
+    for name in nominated(headers) {
+        if !is_never_nominated(&name) && !is_protected(&name) {
+            headers.remove(name);
         }
     }
-    let takes_trailers = present.contains(&TE) && headers.get_all(TE).iter().any(lists_trailers);
-    for name in present {
-        headers.remove(name);
+    let takes_trailers = headers.get_all(TE).iter().any(lists_trailers);
+    for (place, name) in HOP_BY_HOP.iter().enumerate() {
+        if present & (1 << place) != 0 {
+            headers.remove(*name);
+        }
     }
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -39,17 +42,23 @@ pub fn remove_forbidden_trailers(trailers: &mut HeaderMap) {
 /// Returns the names that `Connection` lists and the message has, but for the everyday `close`, `keep-alive` and `upgrade`.
 /// `TE` is listed by everyone who sends it, and is judged by its value.
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    let fields = headers.get_all(CONNECTION).iter();
-    let options = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
-    options
-        .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case(b"te"))
-        .filter_map(|option| HeaderName::from_bytes(option).ok())
-        .filter(|name| headers.contains_key(name))
-        .collect()
+    let mut names = Vec::new();
+    for field in headers.get_all(CONNECTION) {
+        for option in field.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            if EVERYDAY.iter().any(|known| option.eq_ignore_ascii_case(known)) {
+                continue;
+            }
+            names.extend(HeaderName::from_bytes(option).ok().filter(|name| headers.contains_key(name)));
+        }
+    }
+    names
 }
 
-/// The lengths are looked at first: on most requests that is all there is to do.
-fn is_hop_by_hop(name: &str) -> bool {
+/// What connections usually say of themselves; those of them that are fields go anyway.
+const EVERYDAY: [&[u8]; 4] = [b"keep-alive", b"close", b"upgrade", b"te"];
+
+/// Returns where in the list a name stands. The lengths are looked at first: on most requests that is all there is to do.
+fn place_of(name: &HeaderName) -> Option<usize> {
     const LENGTHS: u64 = {
         let mut lengths = 0;
         let mut at = 0;
@@ -59,7 +68,11 @@ fn is_hop_by_hop(name: &str) -> bool {
         }
         lengths
     };
-    name.len() < 64 && LENGTHS & (1 << name.len()) != 0 && HOP_BY_HOP.contains(&name)
+    let name = name.as_str();
+    if name.len() >= 64 || LENGTHS & (1 << name.len()) == 0 {
+        return None;
+    }
+    HOP_BY_HOP.iter().position(|known| *known == name)
 }
 
 fn is_never_nominated(name: &HeaderName) -> bool {

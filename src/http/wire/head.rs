@@ -1,6 +1,6 @@
 //! The request line and the fields of a request, up to the empty line.
 
-use super::{Violation, is_token, is_value_byte};
+use super::{PATH, QUERY, Violation, are_all, is_token, is_value};
 use crate::http::method::METHOD_LENGTH;
 
 /// How long a target may be: twice what RFC 9112 3 asks everybody to support.
@@ -126,12 +126,10 @@ fn names_http(line: &[u8]) -> bool {
     line.windows(5).any(|window| window.eq_ignore_ascii_case(b"http/"))
 }
 
-/// Whether no byte stands in the target that the library would refuse in its own words, or cut off the rest at: `#`.
 fn is_target(target: &[u8]) -> bool {
     let path_end = memchr::memchr(b'?', target).unwrap_or(target.len());
     let (path, query) = target.split_at(path_end);
-    let allows = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'<' | b'>');
-    path.iter().all(|&byte| allows(byte) && byte != b'`') && query.iter().all(|&byte| allows(byte) && byte != b'"')
+    are_all(PATH, path) && are_all(QUERY, query)
 }
 
 /// The fields that frame a message, as they are met.
@@ -171,7 +169,7 @@ impl<'a> Fields<'a> {
         // A line that begins with white space folds the one before (obs-fold): no name, hence no field.
         let colon = memchr::memchr(b':', line).ok_or(Violation::MalformedField)?;
         let (name, value) = (&line[..colon], &line[colon + 1..]);
-        if !is_token(name) || !value.iter().all(|&byte| is_value_byte(byte)) {
+        if !is_token(name) || !is_value(value) {
             return Err(Violation::MalformedField);
         }
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());

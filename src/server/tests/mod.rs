@@ -43,7 +43,7 @@ type Answer = Response<Body<Full<Bytes>>>;
 impl Handler for Echo {
     type Stream = Full<Bytes>;
 
-    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Request<Incoming>) -> Answer {
+    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Box<Request<Incoming>>) -> Answer {
         match request.uri().path() {
             "/panic" => panic!("as asked"),
             "/ignore" => text("ignored"),
@@ -59,7 +59,7 @@ impl Handler for Echo {
                 self.0.release.notified().await;
                 text("declined")
             }
-            "/upgrade" => upgrade(request),
+            "/upgrade" => upgrade(*request),
             _ => {
                 let path = request.uri().path().to_owned();
                 match request.into_body().collect().await {

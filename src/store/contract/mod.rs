@@ -7,6 +7,8 @@ mod feed;
 mod fixtures;
 mod keys;
 mod lasting;
+mod mails;
+mod one_time;
 mod passwords;
 mod races;
 mod refresh;
@@ -84,6 +86,25 @@ macro_rules! run_contract {
             transfer::numbers_of_changes_go_on_from_the_imported_ones,
             transfer::an_imported_name_is_taken_and_opens_its_account,
             transfer::sessions_come_in_pages_by_id,
+            mails::a_claimed_mail_comes_with_its_user_and_a_live_token,
+            mails::a_mail_to_nobody_is_taken_and_then_dropped,
+            mails::an_address_that_is_verified_is_not_asked_about_again,
+            mails::a_mail_that_is_asked_for_twice_waits_once,
+            mails::a_full_outbox_says_so_and_still_renews_what_waits,
+            mails::a_claim_ends_with_its_lease_and_another_one_may_send,
+            mails::a_mail_that_could_not_be_sent_waits_until_its_next_attempt,
+            mails::the_outbox_survives_a_death,
+            mails::sixteen_senders_send_each_mail_once,
+            one_time::a_reset_replaces_the_password_and_ends_every_session_once,
+            one_time::a_reset_makes_every_other_token_of_the_user_void,
+            one_time::a_reset_of_an_unverified_account_ends_the_keys_of_whoever_had_it,
+            one_time::a_verified_address_is_told_of_and_its_tokens_are_spent,
+            one_time::a_token_is_good_for_its_own_purpose_and_time_alone,
+            one_time::a_new_address_makes_tokens_for_the_old_one_void,
+            one_time::a_disabled_users_tokens_are_void_for_good,
+            one_time::a_changed_password_makes_resets_void_and_takes_their_mails_back,
+            one_time::pruning_forgets_what_is_too_late,
+            one_time::sixteen_resets_with_one_token_make_one_password,
             feed::each_change_has_its_line_in_order,
             feed::what_fails_leaves_no_line,
             feed::an_end_is_remembered_until_its_last_access_token_is_dead,

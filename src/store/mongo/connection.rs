@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub sessions: Collection<Document>,
     pub api_keys: Collection<Document>,
     pub keys: Collection<Document>,
+    pub mails: Collection<Document>,
+    pub one_time_tokens: Collection<Document>,
     pub changes: Collection<Document>,
     pub counters: Collection<Document>,
     /// Held by whoever takes a number for a change: within one process they wait here rather than meet on the server, where
@@ -66,6 +68,8 @@ impl Connection {
             sessions: collection("sessions"),
             api_keys: collection("api_keys"),
             keys: collection("keys"),
+            mails: collection("mails"),
+            one_time_tokens: collection("one_time_tokens"),
             changes: collection("changes"),
             counters: collection("counters"),
             turn: tokio::sync::Mutex::default(),

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::failure::{Outcome, code, is_duplicate};
 use super::{changes, keys};
 
-/// How long after its last token has expired a session stays if nobody prunes it: clocks of servers and gateways differ.
+/// How long after its end what expires stays if nobody prunes it: clocks of servers and gateways differ.
 const SLACK: Duration = Duration::from_hours(1);
 
 /// Returns why a name could be given to two accounts, if it could.
@@ -23,10 +23,14 @@ pub(super) async fn ensure(on: &Connection) -> Outcome<Option<String>> {
     let expire = IndexOptions::builder().expire_after(SLACK).build();
     let unique = IndexOptions::builder().unique(true).build();
     let others = [
-        (&on.sessions, doc! { "forget_at": 1 }, Some(expire)),
+        (&on.sessions, doc! { "forget_at": 1 }, Some(expire.clone())),
         (&on.sessions, doc! { "user_id": 1, "created_at": -1 }, None),
         (&on.api_keys, doc! { "hash": 1 }, Some(unique)),
         (&on.api_keys, doc! { "user_id": 1, "created_at": -1 }, None),
+        (&on.mails, doc! { "due_at": 1 }, None),
+        (&on.mails, doc! { "claim": 1 }, None),
+        (&on.one_time_tokens, doc! { "user_id": 1 }, None),
+        (&on.one_time_tokens, doc! { "expires_at": 1 }, Some(expire)),
         (&on.changes, doc! { "at": 1 }, None),
         // Few as keys are: what has an index is there before the first transaction, where making it is a conflict of its own.
         (&on.keys, doc! { "created_at": -1, "number": -1 }, None),

@@ -8,6 +8,8 @@ mod connection;
 mod failure;
 mod indexes;
 mod keys;
+mod mails;
+mod one_time;
 mod profile;
 mod reading;
 mod sessions;
@@ -27,8 +29,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
-    ApiKey, Batch, Change, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, RefreshRequest, Result,
-    Rotation, Session, Store, StoreError, User, UserChange, UserKey,
+    ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, MailClaim, MailEnd, NewApiKey, NewMail, NewSession, NewUser,
+    OneTime, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError, User, UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -228,6 +230,34 @@ impl Store for MongoStore {
         self.run(|on| api_keys::touch(on, &used)).await
     }
 
+    async fn enqueue_mail(&self, new: NewMail) -> Result<()> {
+        self.run(|on| mails::enqueue(on, &new)).await
+    }
+
+    async fn claim_mail(&self, claim: MailClaim) -> Result<Option<ClaimedMail>> {
+        self.run(|on| async move { in_transaction!(on, work => mails::claim(work, &claim)) }).await
+    }
+
+    async fn finish_mail(&self, claim: [u8; 32], end: MailEnd) -> Result<()> {
+        self.run(|on| mails::finish(on, claim, end)).await
+    }
+
+    async fn waiting_mails(&self) -> Result<u64> {
+        self.run(mails::waiting).await
+    }
+
+    async fn find_one_time(&self, token: OneTime) -> Result<Option<User>> {
+        self.run(|on| one_time::find(on, &token)).await
+    }
+
+    async fn reset_password(&self, token: OneTime, hash: &str, keys_until: Timestamp) -> Result<User> {
+        self.run(|on| in_turn!(on, work => one_time::reset_password(work, &token, hash, keys_until))).await
+    }
+
+    async fn verify_email(&self, token: OneTime) -> Result<User> {
+        self.run(|on| in_turn!(on, work => one_time::verify_email(work, &token))).await
+    }
+
     async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>> {
         self.run(|on| async {
             let known = keys::list(on).await?;
@@ -268,6 +298,7 @@ impl Store for MongoStore {
     async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()> {
         self.run(|on| async move {
             sessions::prune(on, now).await?;
+            one_time::prune(on, now).await?;
             if keys::any_to_prune(on, keep_after).await? {
                 let _turn = on.turn.lock().await;
                 in_transaction!(on, work => keys::prune(work, now, keep_after))?;

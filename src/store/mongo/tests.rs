@@ -93,9 +93,21 @@ async fn a_prefix_is_part_of_every_name() {
     let Some(home) = TestHome::new() else { return };
     let store = MongoStore::new(Secret::new(home.url()), "gate_").unwrap();
     store.insert_user(new_user("ada"), None).await.unwrap();
-    let mut names = home.by_hand().await.list_collection_names().await.unwrap();
+    let mut names: Vec<String> = home.by_hand().await.list_collection_names().await.unwrap();
     names.sort();
-    assert_eq!(names, ["gate_api_keys", "gate_changes", "gate_counters", "gate_keys", "gate_sessions", "gate_users"]);
+    assert_eq!(
+        names,
+        [
+            "gate_api_keys",
+            "gate_changes",
+            "gate_counters",
+            "gate_keys",
+            "gate_mails",
+            "gate_one_time_tokens",
+            "gate_sessions",
+            "gate_users"
+        ]
+    );
 }
 
 #[tokio::test]

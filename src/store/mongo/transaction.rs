@@ -120,6 +120,16 @@ impl<'a> Transaction<'a> {
         Ok(collection.find_one(filter).session(&mut self.session).await?)
     }
 
+    /// Returns the one that comes first in the order of `sort`.
+    pub(super) async fn find_first(
+        &mut self,
+        collection: &Collection<Document>,
+        filter: Document,
+        sort: Document,
+    ) -> Outcome<Option<Document>> {
+        Ok(collection.find_one(filter).sort(sort).session(&mut self.session).await?)
+    }
+
     pub(super) async fn find(&mut self, collection: &Collection<Document>, filter: Document) -> Outcome<Vec<Document>> {
         let mut cursor = collection.find(filter).session(&mut self.session).await?;
         let mut found = Vec::new();

@@ -8,7 +8,7 @@ use super::failure::{Failure, Outcome, is_duplicate};
 use super::profile::{document_of, profile_of};
 use super::transaction::{Transaction, in_transaction};
 use super::values::{Draft, Fields, date, text, texts};
-use super::{changes, reading, sessions};
+use super::{changes, one_time, reading, sessions};
 use crate::clock::Timestamp;
 use crate::identity::{ExternalId, Role, UserId};
 use crate::store::stored::Stored;
@@ -133,6 +133,9 @@ async fn write_change(
     if !user.is_active {
         told = sessions::take(work, doc! { "user_id": id.as_str() }).await?;
     }
+    if !user.is_active || user.email != before.email {
+        one_time::forget(work, id, None).await?;
+    }
     told.push(ChangeKind::UserChanged(id.clone()));
     changes::append(work, &told, now).await?;
     Ok(user)
@@ -144,6 +147,7 @@ pub(super) async fn delete(work: &mut Transaction<'_>, id: &UserId, now: Timesta
     }
     // The line that `changes` has of the user tells of their keys as well.
     work.delete(&work.on().api_keys, doc! { "user_id": id.as_str() }).await?;
+    one_time::forget(work, id, None).await?;
     let mut told = sessions::take(work, doc! { "user_id": id.as_str() }).await?;
     told.push(ChangeKind::UserChanged(id.clone()));
     changes::append(work, &told, now).await?;
@@ -156,23 +160,34 @@ pub(super) async fn change_password(
     change: &PasswordChange,
     now: Timestamp,
 ) -> Outcome<()> {
+    replace_password(work, id, change.expected.as_deref(), &change.hash, now).await?;
+    let told = sessions::take(work, sessions::all_but(id, change.keep)).await?;
+    changes::append(work, &told, now).await
+}
+
+pub(super) async fn replace_password(
+    work: &mut Transaction<'_>,
+    id: &UserId,
+    expected: Option<&str>,
+    hash: &str,
+    now: Timestamp,
+) -> Outcome<()> {
     let mut filter = doc! { "_id": id.as_str() };
-    if let Some(expected) = &change.expected {
+    if let Some(expected) = expected {
         filter.insert("password_hash", expected);
     }
     let document = work.find_one(&work.on().users, filter.clone()).await?.ok_or(StoreError::NotFound)?;
-    let before = Fields::of("users", &document).moment("password_changed_at")?;
+    let fields = Fields::of("users", &document);
+    let before = fields.moment("password_changed_at")?;
     // Strictly grows, because a sign-in that began before the change is told by that it differs.
     let changed_at = Timestamp::from_millis(now.as_millis().max(before.as_millis() + 1));
     let written = doc! { "$set": {
-        "password_hash": &change.hash,
+        "password_hash": hash,
         "password_changed_at": date(changed_at),
         "updated_at": date(now),
     } };
     work.update(&work.on().users, filter, written).await?;
-    let told = sessions::take(work, sessions::all_but(id, change.keep)).await?;
-    changes::append(work, &told, now).await?;
-    Ok(())
+    one_time::forget_resets(work, id, fields.optional_text("email_key")?.as_deref()).await
 }
 
 pub(super) async fn upgrade_hash(on: &Connection, id: &UserId, expected: &str, hash: &str) -> Outcome<()> {

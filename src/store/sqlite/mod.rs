@@ -7,6 +7,8 @@ mod backup;
 mod changes;
 mod failure;
 mod keys;
+mod mails;
+mod one_time;
 mod queue;
 mod reader;
 mod schema;
@@ -24,8 +26,8 @@ pub use backup::{BackupError, Existing, back_up};
 pub use schema::{OpenError, is_open_elsewhere};
 
 use super::{
-    ApiKey, Batch, Change, Counts, KeyEnd, NewApiKey, NewSession, NewUser, PasswordChange, RefreshRequest, Result,
-    Rotation, Session, Store, User, UserChange, UserKey,
+    ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, MailClaim, MailEnd, NewApiKey, NewMail, NewSession, NewUser,
+    OneTime, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, User, UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -138,6 +140,35 @@ impl Store for SqliteStore {
         self.writer.run(move |database| api_keys::touch(database, &used)).await
     }
 
+    async fn enqueue_mail(&self, new: NewMail) -> Result<()> {
+        self.writer.run(move |database| mails::enqueue(database, &new)).await
+    }
+
+    async fn claim_mail(&self, claim: MailClaim) -> Result<Option<ClaimedMail>> {
+        self.writer.run(move |database| mails::claim(database, &claim)).await
+    }
+
+    async fn finish_mail(&self, claim: [u8; 32], end: MailEnd) -> Result<()> {
+        self.writer.run(move |database| mails::finish(database, claim, end)).await
+    }
+
+    async fn waiting_mails(&self) -> Result<u64> {
+        self.readers.run(mails::waiting).await
+    }
+
+    async fn find_one_time(&self, token: OneTime) -> Result<Option<User>> {
+        self.readers.run(move |database| one_time::find(database, &token)).await
+    }
+
+    async fn reset_password(&self, token: OneTime, hash: &str, keys_until: Timestamp) -> Result<User> {
+        let hash = hash.to_owned();
+        self.writer.run(move |database| one_time::reset_password(database, &token, &hash, keys_until)).await
+    }
+
+    async fn verify_email(&self, token: OneTime) -> Result<User> {
+        self.writer.run(move |database| one_time::verify_email(database, &token)).await
+    }
+
     async fn ensure_key(&self, key: KeyRecord) -> Result<Vec<KeyRecord>> {
         self.writer.run(move |database| keys::ensure(database, &key)).await
     }
@@ -167,6 +198,7 @@ impl Store for SqliteStore {
         self.writer
             .run(move |database| {
                 sessions::prune(database, now)?;
+                one_time::prune(database, now)?;
                 keys::prune(database, now, keep_after)?;
                 changes::prune(database, now, keep_after)
             })

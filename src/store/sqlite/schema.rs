@@ -16,7 +16,8 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
-    include_str!("schema_3.sql"), //
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
 ];
 
 /// "VSTB" in ASCII, the file's `application_id`.

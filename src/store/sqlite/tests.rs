@@ -65,10 +65,19 @@ async fn a_value_that_is_not_ours_is_damage_and_never_a_default() {
 async fn a_page_overwritten_on_disk_is_damage() {
     let home = TestHome::new();
     home.open().await.close().await;
+    let pages: Vec<u64> = Connection::open(home.path())
+        .unwrap()
+        .prepare("SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'users'")
+        .unwrap()
+        .query_map([], |row| row.get::<_, i64>(0))
+        .unwrap()
+        .map(|page| page.unwrap().unsigned_abs())
+        .collect();
+    assert!(!pages.is_empty());
     let file = OpenOptions::new().write(true).open(home.path()).unwrap();
-    let length = file.metadata().unwrap().len();
-    // The first page holds the schema; all that comes after it is overwritten.
-    file.write_all_at(&vec![0xaa; usize::try_from(length).unwrap() - 4096], 4096).unwrap();
+    for page in pages {
+        file.write_all_at(&[0xaa; 4096], (page - 1) * 4096).unwrap();
+    }
     let store = home.open().await;
     assert!(matches!(store.list_users(None, 10).await, Err(StoreError::Damaged(_))));
 }

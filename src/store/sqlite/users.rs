@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Row, params};
 
 use super::values::{Profile, Roles};
-use super::{changes, sessions};
+use super::{changes, one_time, sessions};
 use crate::clock::Timestamp;
 use crate::identity::{ExternalId, UserId};
 use crate::store::stored::Stored;
@@ -34,11 +34,15 @@ pub(super) fn by_id(database: &Connection, id: &UserId) -> Result<Option<User>> 
 pub(super) fn find(database: &Connection, key: &UserKey) -> Result<Option<User>> {
     let (sql, key) = match key {
         UserKey::Id(id) => return by_id(database, id),
-        UserKey::Email(email) => ("SELECT * FROM users WHERE email_key = ?1", email.key()),
+        UserKey::Email(email) => return by_email_key(database, email.key()),
         UserKey::Username(username) => ("SELECT * FROM users WHERE username_key = ?1", username.key()),
         UserKey::ExternalId(id) => ("SELECT * FROM users WHERE external_id = ?1", id.as_str()),
     };
     database.prepare_cached(sql)?.query_and_then([key], read)?.next().transpose()
+}
+
+pub(super) fn by_email_key(database: &Connection, key: &str) -> Result<Option<User>> {
+    database.prepare_cached("SELECT * FROM users WHERE email_key = ?1")?.query_and_then([key], read)?.next().transpose()
 }
 
 pub(super) fn list(database: &Connection, after: Option<&UserId>, limit: usize) -> Result<Vec<User>> {
@@ -63,6 +67,9 @@ pub(super) fn update(database: &Connection, id: &UserId, change: UserChange, now
     if !stored.user.is_active {
         sessions::end_all(database, id, None, now)?;
     }
+    if !stored.user.is_active || stored.user.email != before.email {
+        one_time::forget(database, id, None)?;
+    }
     changes::append(database, &ChangeKind::UserChanged(id.clone()), now)?;
     Ok(stored.user)
 }
@@ -82,18 +89,30 @@ pub(super) fn change_password(
     change: &PasswordChange,
     now: Timestamp,
 ) -> Result<()> {
+    replace_password(database, id, change.expected.as_deref(), &change.hash, now)?;
+    sessions::end_all(database, id, change.keep, now)?;
+    Ok(())
+}
+
+pub(super) fn replace_password(
+    database: &Connection,
+    id: &UserId,
+    expected: Option<&str>,
+    hash: &str,
+    now: Timestamp,
+) -> Result<()> {
     // `password_changed_at` strictly grows, because a sign-in that began before the change is told by that it differs.
     let changed = database
         .prepare_cached(
             "UPDATE users SET password_hash = ?3, password_changed_at = max(?4, password_changed_at + 1), updated_at = ?4
              WHERE id = ?1 AND (?2 IS NULL OR password_hash IS ?2)",
         )?
-        .execute(params![id, change.expected, change.hash, now])?;
+        .execute(params![id, expected, hash, now])?;
     if changed == 0 {
         return Err(StoreError::NotFound);
     }
-    sessions::end_all(database, id, change.keep, now)?;
-    Ok(())
+    let email_key = stored(database, id)?.and_then(|stored| stored.email_key);
+    one_time::forget_resets(database, id, email_key.as_deref())
 }
 
 pub(super) fn upgrade_hash(database: &Connection, id: &UserId, expected: &str, hash: &str) -> Result<()> {

@@ -4,7 +4,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use crate::clock::Timestamp;
 use crate::identity::{ExternalId, Role, Scope, SessionId, UserId};
-use crate::store::ProfileFields;
+use crate::store::{ProfileFields, Purpose};
 use crate::token::key::Algorithm;
 
 /// The text in a column is not one of ours. The text itself is not repeated: it could be anything.
@@ -73,6 +73,18 @@ impl ToSql for Algorithm {
 impl FromSql for Algorithm {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::parse(value.as_str()?).ok_or_else(|| foreign("an algorithm"))
+    }
+}
+
+impl ToSql for Purpose {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for Purpose {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or_else(|| foreign("what a mail is about"))
     }
 }
 

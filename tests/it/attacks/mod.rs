@@ -1,6 +1,7 @@
 //! How products like this one were broken, asked of the real binary. `README.md` beside this file says which advisory test
 //! (T-number) stands where, in this folder or beside the code that it is about.
 
+mod broken_frames;
 mod cached;
 mod disclosure;
 mod floods;

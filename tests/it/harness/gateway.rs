@@ -22,6 +22,9 @@ pub const NAMES: [&str; 5] = [HOST, "localhost", "127.0.0.1", "*.example.com", "
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_vestibule");
 
+/// Whom the process trusts besides nobody, if its folder has this file.
+const ROOTS: &str = "roots.pem";
+
 pub struct Gateway {
     pub folder: TempDir,
     pub certificate: CertificateDer<'static>,
@@ -42,7 +45,17 @@ struct Process {
 impl Gateway {
     /// Returns the gateway that serves by `given`, laid over what every test needs, once it listens.
     pub async fn start(given: &str) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), given).await
+    }
+
+    /// Like [`Gateway::start`], and it trusts servers that show a certificate of the test authority.
+    pub async fn start_trusting(given: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(ROOTS), Authority::shared().pem()).unwrap();
+        Self::start_in(folder, given).await
+    }
+
+    async fn start_in(folder: TempDir, given: &str) -> Self {
         let (files, certificate) = Authority::shared().issue(folder.path(), "gateway", &NAMES);
         fs::write(folder.path().join("vestibule.toml"), configuration::complete(given, folder.path(), &files)).unwrap();
         let process = Process::start(folder.path()).await;
@@ -197,6 +210,9 @@ fn spawn(folder: &Path) -> (Child, Output, Output) {
     let mut command = Command::new(BINARY);
     command.args(["serve", "--config", "vestibule.toml"]).current_dir(folder);
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if folder.join(ROOTS).exists() {
+        command.env("SSL_CERT_FILE", ROOTS);
+    }
     let mut child = command.spawn().unwrap();
     let stdout = Output::of("stdout", child.stdout.take().unwrap());
     let stderr = Output::of("stderr", child.stderr.take().unwrap());

@@ -14,6 +14,7 @@ pub mod output;
 pub mod people;
 pub mod raw;
 pub mod scripted;
+pub mod smtp;
 pub mod upstream;
 pub mod upstream_answers;
 pub mod websocket;

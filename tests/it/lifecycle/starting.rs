@@ -24,6 +24,21 @@ async fn a_bad_configuration_is_78_with_every_mistake_and_its_place() {
 }
 
 #[tokio::test]
+async fn a_profile_without_its_secret_is_78_with_the_variable_that_it_wants() {
+    for (profile, variables) in [
+        ("ravyn", &["SECRET_KEY"][..]),
+        ("auth-jwt", &["JWT_SECRET_KEY"]),
+        ("zentra", &["AUTH__SECRET_ACCESS_KEY", "AUTH__SECRET_REFRESH_KEY"]),
+    ] {
+        let (code, said) = Gateway::refuse_to_start(&format!("[auth]\nprofile = {profile:?}\n{ROUTE}")).await;
+        assert_eq!(code, 78, "{said}");
+        for variable in variables {
+            assert!(said.contains(&format!("env:{variable}`, which is not set")), "{variable}:\n{said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_store_in_a_folder_that_is_missing_is_69() {
     let (code, said) =
         Gateway::refuse_to_start(&format!("[store]\nurl = \"sqlite:missing/folder/v.db\"\n{ROUTE}")).await;

@@ -2,10 +2,12 @@
 
 use http_body_util::BodyExt as _;
 use reqwest::{Method, StatusCode};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::harness::clients::{BOTH, h1};
+use crate::harness::scripted::{Scripted, read_head};
 use crate::harness::upstream_answers::Sum;
-use crate::harness::{HOST, Raw, serve};
+use crate::harness::{Gateway, HOST, Raw, serve};
 
 #[tokio::test]
 async fn head_has_the_length_of_get_and_no_body() {
@@ -123,7 +125,7 @@ async fn over_h2(gateway: &crate::harness::Gateway, path: &str, trailers: Option
     tokio::spawn(connection);
     let mut frames = vec![Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from_static(b"body")))];
     frames.extend(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
-    let request = http::Request::post(gateway.url(path)).header("te", "trailers").header("trailer", "x-sum");
+    let request = http::Request::post(gateway.url(path)).header("te", "trailers");
     let request = request.body(StreamBody::new(futures_util::stream::iter(frames))).unwrap();
     let response = crate::harness::soon("a response", sender.send_request(request)).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -138,6 +140,41 @@ async fn an_app_that_answers_early_is_heard_while_the_upload_still_runs() {
     raw.send(b"POST /early HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 100000000\r\n\r\nbeginning").await;
     let answer = raw.response().await;
     assert_eq!((answer.status, answer.text().as_str()), (200, "early"));
+}
+
+#[tokio::test]
+async fn responses_that_only_announce_another_are_passed_over_and_the_connection_goes_on() {
+    let app = Scripted::start(|_, mut stream| async move {
+        while read_head(&mut stream).await.starts_with("GET") {
+            for part in [
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n",
+                "\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe",
+                "llo",
+            ] {
+                stream.write_all(part.as_bytes()).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let gateway =
+        Gateway::start(&format!("[[route]]\npath = \"/\"\naccess = \"public\"\nupstream = \"{}\"", app.url())).await;
+    for protocol in BOTH {
+        for _ in 0..2 {
+            let answer = protocol.client().get(gateway.url("/")).send().await.unwrap();
+            assert_eq!((answer.status(), answer.headers().get("link")), (StatusCode::OK, None));
+            assert_eq!(answer.text().await.unwrap(), "hello");
+        }
+    }
+    assert!(app.connections() <= 2, "one for each worker at most: {}", app.connections());
+}
+
+#[tokio::test]
+async fn a_post_without_a_body_says_so_to_the_app() {
+    let (gateway, upstream) = serve("").await;
+    for protocol in BOTH {
+        protocol.client().post(gateway.url("/")).send().await.unwrap();
+        assert_eq!(upstream.last_request().header("content-length"), Some("0"), "{protocol:?}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod api_keys;
 mod cleartext;
 mod connections;
 mod credentials;
+mod cross_origin;
 mod failures;
 mod forward_auth;
 mod forward_auth_origin;

@@ -18,7 +18,7 @@ fn trusting() -> String {
     format!("[[auth.trusted_issuer]]\nissuer = \"\"\nsecret = \"{SECRET}\"\naccounts = \"external_id\"\n")
 }
 
-/// Returns what `PyJWT` makes of an id and an `exp`, with `more` claims.
+/// Returns what a JWT library makes of an id and an `exp`, with `more` claims.
 fn old_token(sub: &str, more: &Value) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let mut claims = json!({ "sub": sub, "exp": now + 300 });

@@ -1,0 +1,136 @@
+//! Walks through a compressed field block (RFC 7541 section 6) without decoding it: whether its representations are whole, and
+//! whether one names a pseudo-header field. It knows no dynamic table and no Huffman code, so it says nothing of what only these
+//! can tell. Pure; called by `frames` for a block that came in one frame.
+
+/// The static table begins with the pseudo-header fields (RFC 7541 appendix A).
+const LAST_PSEUDO: usize = 14;
+
+/// A Huffman code that begins with a colon: seven bits of the first octet (RFC 7541 appendix B).
+const HUFFMAN_COLON: u8 = 0b1011_1000;
+
+/// A block ends within a representation, or has an index of zero: no decoder can read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undecodable;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// A pseudo-header field is among them.
+    Pseudo,
+    /// None is, but for those that the dynamic table may hold.
+    Ordinary,
+}
+
+/// Returns what a whole field block names.
+pub fn walk(block: &[u8]) -> Result<Names, Undecodable> {
+    let mut rest = block;
+    let mut names = Names::Ordinary;
+    while let Some(first) = rest.first() {
+        let (prefix, is_literal) = match first {
+            0x80.. => (7, false),
+            0x40.. => (6, true),
+            0x20.. => {
+                take_integer(&mut rest, 5)?;
+                continue;
+            }
+            _ => (4, true),
+        };
+        let index = take_integer(&mut rest, prefix)?;
+        let is_pseudo = match index {
+            0 if is_literal => begins_with_colon(take_text(&mut rest)?),
+            0 => return Err(Undecodable),
+            _ => index <= LAST_PSEUDO,
+        };
+        if is_literal {
+            take_text(&mut rest)?;
+        }
+        if is_pseudo {
+            names = Names::Pseudo;
+        }
+    }
+    Ok(names)
+}
+
+/// A string literal as it stands (RFC 7541 section 5.2).
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    is_huffman: bool,
+    octets: &'a [u8],
+}
+
+fn begins_with_colon(text: Text<'_>) -> bool {
+    let Some(first) = text.octets.first() else { return false };
+    if text.is_huffman { first & 0xFE == HUFFMAN_COLON } else { *first == b':' }
+}
+
+fn take_text<'a>(rest: &mut &'a [u8]) -> Result<Text<'a>, Undecodable> {
+    let is_huffman = rest.first().is_some_and(|first| first & 0x80 != 0);
+    let length = take_integer(rest, 7)?;
+    let (octets, after) = rest.split_at_checked(length).ok_or(Undecodable)?;
+    *rest = after;
+    Ok(Text { is_huffman, octets })
+}
+
+/// Returns an integer whose first octet has this many bits of it (RFC 7541 section 5.1).
+fn take_integer(rest: &mut &[u8], prefix: u32) -> Result<usize, Undecodable> {
+    let (first, mut after) = rest.split_first().ok_or(Undecodable)?;
+    let most = (1 << prefix) - 1;
+    let mut value = usize::from(first & most);
+    if value == usize::from(most) {
+        // Five octets more hold more than any block can be long, and still fit.
+        for shift in [0, 7, 14, 21, 28, 35] {
+            let (octet, next) = after.split_first().filter(|_| shift < 35).ok_or(Undecodable)?;
+            after = next;
+            value += usize::from(octet & 0x7F) << shift;
+            if octet & 0x80 == 0 {
+                break;
+            }
+        }
+    }
+    *rest = after;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_rfc_are_whole_and_no_part_of_them_is() {
+        // RFC 7541 appendices C.3.1, C.4.1 (with Huffman codes) and C.2.1.
+        let plain = b"\x82\x86\x84\x41\x0fwww.example.com";
+        let huffman = b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff";
+        let named = b"\x40\x0acustom-key\x0dcustom-header";
+        for (block, names, cuts) in
+            [(&plain[..], Names::Pseudo, 4..20), (huffman, Names::Pseudo, 4..17), (named, Names::Ordinary, 1..26)]
+        {
+            assert_eq!(walk(block), Ok(names));
+            for cut in cuts.start..cuts.end - 1 {
+                assert_eq!(walk(&block[..cut]), Err(Undecodable), "{cut} of {block:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_of_zero_and_an_endless_integer_are_undecodable() {
+        for block in
+            [&b"\x80"[..], b"\xff\x80\x80\x80\x80\x80\x80\x00", b"\x00\x7f\xff\xff\xff\xff\xff\xff\x7f", b"\x40"]
+        {
+            assert_eq!(walk(block), Err(Undecodable), "{block:?}");
+        }
+        assert_eq!(walk(b"\xff\x80\x80\x00"), Ok(Names::Ordinary), "an integer may have zeros at its end");
+        assert_eq!(walk(b"\x3f\xe1\x1f"), Ok(Names::Ordinary), "a table of 4,096 octets");
+        assert_eq!(walk(b""), Ok(Names::Ordinary));
+    }
+
+    #[test]
+    fn a_pseudo_header_field_is_known_by_its_index_and_by_its_colon() {
+        for block in [&b"\x81"[..], b"\x8e", b"\x01\x01a", b"\x41\x01a", b"\x00\x02:a\x01b", b"\x10\x81\xb9\x00"] {
+            assert_eq!(walk(block), Ok(Names::Pseudo), "{block:?}");
+        }
+        for block in
+            [&b"\x8f"[..], b"\xbe", b"\x0f\x00\x01a", b"\x00\x02a:\x01b", b"\x10\x81\xba\x00", b"\x00\x00\x01:"]
+        {
+            assert_eq!(walk(block), Ok(Names::Ordinary), "{block:?}");
+        }
+    }
+}

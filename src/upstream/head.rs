@@ -1,0 +1,256 @@
+//! The heads of messages to and from a server (RFC 9112): requests made of parsed values only, responses read strictly, because
+//! whoever reads the end of one elsewhere than the server put it takes the next user's answer for it. Pure.
+
+use std::mem::MaybeUninit;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+
+/// The longest head of a response, and the most fields in it.
+pub(super) const HEAD_LENGTH: usize = 32 * 1024;
+const FIELDS: usize = 100;
+
+/// Why what a server sent is no response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadHead {
+    #[error("the response head is malformed: {0}")]
+    Malformed(httparse::Error),
+    #[error("the response head holds a field that is none")]
+    InvalidField,
+    #[error("the response head is longer than {HEAD_LENGTH} bytes")]
+    TooLong,
+    #[error("the status is none")]
+    InvalidStatus,
+    #[error("Content-Length is not one number")]
+    InvalidLength,
+    #[error("Transfer-Encoding is not `chunked`, alone, on HTTP/1.1")]
+    InvalidCoding,
+}
+
+/// How the body of a response is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// A response without its body.
+#[derive(Debug)]
+pub(super) struct ResponseHead {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub framing: Framing,
+    /// Whether the connection can carry another request after this response.
+    pub keeps_alive: bool,
+}
+
+/// What the head of a request says of its body's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyLength {
+    Known(u64),
+    Unknown,
+    Unsaid,
+}
+
+/// Appends the head of a request whose target is in origin form. What it says of the body is `length`, whatever its fields do.
+pub(super) fn append_head<B>(request: &Request<B>, length: BodyLength, out: &mut BytesMut) {
+    let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
+        out.put_slice(part.as_bytes());
+    }
+    let frames = |name: &HeaderName| *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
+    append_lines(request.headers().iter().filter(|(name, _)| !frames(name)), out);
+    match length {
+        BodyLength::Known(length) => out.put_slice(format!("content-length: {length}\r\n").as_bytes()),
+        BodyLength::Unknown => out.put_slice(b"transfer-encoding: chunked\r\n"),
+        BodyLength::Unsaid => {}
+    }
+    out.put_slice(b"\r\n");
+}
+
+/// Appends a trailer section and the empty line that ends it.
+pub(super) fn append_trailers(trailers: &HeaderMap, out: &mut BytesMut) {
+    append_lines(trailers.iter(), out);
+    out.put_slice(b"\r\n");
+}
+
+fn append_lines<'a>(fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>, out: &mut BytesMut) {
+    for (name, value) in fields {
+        out.put_slice(name.as_str().as_bytes());
+        out.put_slice(b": ");
+        out.put_slice(value.as_bytes());
+        out.put_slice(b"\r\n");
+    }
+}
+
+/// Takes the head of the response to a `method` request from the start of `bytes`; `None` while it isn't all there.
+pub(super) fn take_head(bytes: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, BadHead> {
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut response = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    let parsed = parser.parse_response_with_uninit_headers(&mut response, bytes, &mut fields);
+    let length = match parsed.map_err(BadHead::Malformed)? {
+        httparse::Status::Complete(length) if length <= HEAD_LENGTH => length,
+        httparse::Status::Partial if bytes.len() <= HEAD_LENGTH => return Ok(None),
+        httparse::Status::Complete(_) | httparse::Status::Partial => return Err(BadHead::TooLong),
+    };
+    let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadHead::InvalidStatus)?;
+    let is_http_11 = response.version == Some(1);
+    let start = bytes.as_ptr().addr();
+    let place = |text: &[u8]| {
+        let at = text.as_ptr().addr() - start;
+        [at, at + text.len()].map(|at| u16::try_from(at).expect("a head is shorter than that"))
+    };
+    let mut places = [FieldPlace::default(); FIELDS];
+    let count = response.headers.len();
+    for (field, slot) in response.headers.iter().zip(&mut places) {
+        *slot = FieldPlace { name: place(field.name.as_bytes()), value: place(field.value) };
+    }
+    let head = bytes.split_to(length).freeze();
+    let headers = headers_at(&head, &places[..count])?;
+    let framing = framing(method, status, is_http_11, &headers)?;
+    let keeps_alive = framing != Framing::UntilClose && keeps_alive(&headers, is_http_11);
+    Ok(Some(ResponseHead { status, headers, framing, keeps_alive }))
+}
+
+/// From where to where in a head the name and the value of a field stand.
+#[derive(Clone, Copy, Default)]
+struct FieldPlace {
+    name: [u16; 2],
+    value: [u16; 2],
+}
+
+/// Returns the fields at these places; values share the head's memory.
+fn headers_at(head: &Bytes, places: &[FieldPlace]) -> Result<HeaderMap, BadHead> {
+    let range = |[from, to]: [u16; 2]| usize::from(from)..usize::from(to);
+    let mut headers = HeaderMap::with_capacity(places.len());
+    for place in places {
+        let name = HeaderName::from_bytes(&head[range(place.name)]).map_err(|_| BadHead::InvalidField)?;
+        let value = HeaderValue::from_maybe_shared(head.slice(range(place.value)));
+        headers.append(name, value.map_err(|_| BadHead::InvalidField)?);
+    }
+    Ok(headers)
+}
+
+/// Returns how the body is delimited (RFC 9112 section 6.3).
+fn framing(method: &Method, status: StatusCode, is_http_11: bool, headers: &HeaderMap) -> Result<Framing, BadHead> {
+    let has_none = *method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if has_none {
+        return Ok(Framing::Length(0));
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+        return if is_chunked && is_http_11 { Ok(Framing::Chunked) } else { Err(BadHead::InvalidCoding) };
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else { return Ok(Framing::UntilClose) };
+    // The same number twice is allowed, and sent by apps behind careless frameworks.
+    if lengths.any(|other| other != first) {
+        return Err(BadHead::InvalidLength);
+    }
+    parse_length(first.as_bytes()).map(Framing::Length).ok_or(BadHead::InvalidLength)
+}
+
+fn parse_length(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0')))
+}
+
+/// What says both is read as chunked, and trusted with nothing after it (RFC 9112 section 6.3, case 3).
+fn keeps_alive(headers: &HeaderMap, is_http_11: bool) -> bool {
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return false;
+    }
+    let lists = |option: &[u8]| {
+        let mut options =
+            headers.get_all(CONNECTION).iter().flat_map(|field| field.as_bytes().split(|&byte| byte == b','));
+        options.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option))
+    };
+    if is_http_11 { !lists(b"close") } else { lists(b"keep-alive") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(head: &str) -> Result<Option<ResponseHead>, BadHead> {
+        take_head(&mut BytesMut::from(head.replace('\n', "\r\n").as_str()), &Method::GET)
+    }
+
+    fn framing_of(fields: &str) -> Result<(Framing, bool), BadHead> {
+        read(&format!("HTTP/1.1 200 OK\n{fields}\n\n"))
+            .map(|head| head.map(|head| (head.framing, head.keeps_alive)).unwrap())
+    }
+
+    #[test]
+    fn a_head_is_taken_once_it_is_whole_and_what_follows_stays() {
+        let whole = b"HTTP/1.1 201 Made\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 3\r\n\r\nabc";
+        for cut in 0..whole.len() - 3 {
+            assert!(take_head(&mut BytesMut::from(&whole[..cut]), &Method::GET).unwrap().is_none(), "{cut}");
+        }
+        let mut bytes = BytesMut::from(&whole[..]);
+        let head = take_head(&mut bytes, &Method::GET).unwrap().unwrap();
+        assert_eq!((head.status, head.framing, head.keeps_alive), (StatusCode::CREATED, Framing::Length(3), true));
+        assert_eq!(head.headers.get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(&bytes[..], b"abc");
+    }
+
+    #[test]
+    fn a_body_has_one_length_whatever_the_fields_say() {
+        for (fields, expected) in [
+            ("Content-Length: 5", Ok((Framing::Length(5), true))),
+            ("Content-Length: 5\nContent-Length: 5", Ok((Framing::Length(5), true))),
+            ("Content-Length: 5\nContent-Length: 6", Err(BadHead::InvalidLength)),
+            ("Content-Length: +5", Err(BadHead::InvalidLength)),
+            ("Content-Length: 5, 5", Err(BadHead::InvalidLength)),
+            ("Content-Length: 9999999999999999999", Err(BadHead::InvalidLength)),
+            ("Transfer-Encoding: Chunked", Ok((Framing::Chunked, true))),
+            ("Transfer-Encoding: chunked\nContent-Length: 5", Ok((Framing::Chunked, false))),
+            ("Transfer-Encoding: gzip, chunked", Err(BadHead::InvalidCoding)),
+            ("Transfer-Encoding: chunked\nTransfer-Encoding: chunked", Err(BadHead::InvalidCoding)),
+            ("Transfer-Encoding: identity", Err(BadHead::InvalidCoding)),
+            ("X-A: 1", Ok((Framing::UntilClose, false))),
+            ("Content-Length: 5\nConnection: x, Close", Ok((Framing::Length(5), false))),
+        ] {
+            assert_eq!(framing_of(fields), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn some_responses_have_no_body_whatever_they_say() {
+        for status in ["101 Switching", "103 Early", "204 No Content", "304 Not Modified"] {
+            let head = read(&format!("HTTP/1.1 {status}\nContent-Length: 5\n\n")).unwrap().unwrap();
+            assert_eq!(head.framing, Framing::Length(0), "{status}");
+        }
+        let mut bytes = BytesMut::from("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let head = take_head(&mut bytes, &Method::HEAD).unwrap().unwrap();
+        assert_eq!((head.framing, head.keeps_alive), (Framing::Length(0), true));
+    }
+
+    #[test]
+    fn an_old_server_keeps_a_connection_only_if_it_says_so() {
+        let old = |field: &str| read(&format!("HTTP/1.0 200 OK\nContent-Length: 0\n{field}\n\n")).unwrap().unwrap();
+        assert!(old("Connection: Keep-Alive").keeps_alive);
+        assert!(!old("X-A: 1").keeps_alive);
+        assert_eq!(read("HTTP/1.0 200 OK\nTransfer-Encoding: chunked\n\n").unwrap_err(), BadHead::InvalidCoding);
+    }
+
+    #[test]
+    fn what_is_no_head_or_too_long_is_refused() {
+        for head in
+            ["HTTP/2 200 OK\n\n", "220 smtp ready\n", "HTTP/1.1 200 OK\nX A: 1\n\n", "HTTP/1.1 200 OK\nA: 1\n b\n\n"]
+        {
+            assert!(read(head).is_err(), "{head}");
+        }
+        let long = format!("HTTP/1.1 200 OK\nX-A: {}", "a".repeat(HEAD_LENGTH));
+        assert_eq!(read(&long).unwrap_err(), BadHead::TooLong);
+        assert!(read(&format!("HTTP/1.1 200 OK\n{}\n", "A: 1\n".repeat(FIELDS + 1))).is_err());
+    }
+}

@@ -1,0 +1,109 @@
+"""What the checks in front of the HTTP library cost: instructions for a request, counted by callgrind, and their share of all.
+
+Needs valgrind, `hyperframe` and `hpack` from PyPI, and a program whose functions have names:
+CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_LTO=off cargo build --release --target-dir target/named
+check_cost.py target/named/release/vestibule
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import hpack
+from hyperframe.frame import DataFrame, Frame, HeadersFrame, SettingsFrame
+
+import harness
+
+FEW, MANY = 200, 1200
+CHECKS = {
+    "HTTP/1.1 GET": "server::scan::Scanner::scan",
+    "HTTP/1.1 POST, chunked": "server::scan::Scanner::scan",
+    "HTTP/2 GET": "server::frames::Frames::scan",
+    "HTTP/2 POST, 16 KiB": "server::frames::Frames::scan",
+}
+# What a browser sends.
+FIELDS = [
+    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"),
+    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"),
+    ("accept-language", "en-GB,en;q=0.9,de;q=0.8"),
+    ("accept-encoding", "gzip, deflate, br, zstd"),
+    ("cache-control", "no-cache"),
+    ("sec-fetch-dest", "document"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-site", "none"),
+    ("cookie", "theme=dark; session=0123456789abcdef0123456789abcdef; consent=yes"),
+]
+
+
+def http1(stream, count, method):
+    lines = "".join(f"{name}: {value}\r\n" for name, value in FIELDS)
+    request = f"GET /page?a=b HTTP/1.1\r\nhost: {harness.HOST}\r\n{lines}\r\n".encode()
+    if method == "POST":
+        chunks = (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 4 + b"0\r\n\r\n"
+        request = request.replace(b"GET", b"POST", 1).replace(b"\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\n") + chunks
+    for _ in range(count):
+        stream.sendall(request)
+        answer = b""
+        while not answer.endswith(harness.BODY):
+            answer += stream.recv(65536)
+
+
+def http2(stream, count, method):
+    stream.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: 1 << 30}).serialize())
+    encoder, rest = hpack.Encoder(), b""
+    head = [(":method", method), (":scheme", "http"), (":authority", harness.HOST), (":path", "/page?a=b"), *FIELDS]
+    for number in range(count):
+        stream_id, block = 2 * number + 1, encoder.encode(head)
+        if method == "POST":
+            frames = [HeadersFrame(stream_id, block, flags=["END_HEADERS"]), DataFrame(stream_id, b"x" * 16384, flags=["END_STREAM"])]
+        else:
+            frames = [HeadersFrame(stream_id, block, flags=["END_HEADERS", "END_STREAM"])]
+        stream.sendall(b"".join(frame.serialize() for frame in frames))
+        answered = False
+        while not answered:
+            rest += stream.recv(65536)
+            while len(rest) >= 9:
+                frame, length = Frame.parse_frame_header(memoryview(rest[:9]))
+                if len(rest) < 9 + length:
+                    break
+                rest = rest[9 + length:]
+                if type(frame).__name__ == "GoAwayFrame":
+                    raise OSError("the gateway ended the connection")
+                answered |= frame.stream_id == stream_id and "END_STREAM" in frame.flags
+
+
+def counted(case, count, url, folder):
+    """Returns the instructions of a process that answered `count` requests: all, and those of the check."""
+    output = folder / "callgrind.out"
+    with harness.Gateway(url) as gateway, contextlib.closing(gateway.connect(timeout=60)) as stream:
+        (http1 if case.startswith("HTTP/1") else http2)(stream, count, "POST" if "POST" in case else "GET")
+    said = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", output], check=True, capture_output=True, text=True).stdout
+    def figure(pattern):
+        return sum(int(line.split()[0].replace(",", "")) for line in said.splitlines() if re.search(pattern, line))
+    return figure("PROGRAM TOTALS"), figure(rf":[^ ]*{CHECKS[case]}[^ ]* ")
+
+
+def main():
+    binary = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else harness.BINARY).resolve()
+    upstream = harness.Upstream()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        wrapper = folder / "counted"
+        wrapper.write_text(f'#!/bin/sh\nexec valgrind -q --tool=callgrind --callgrind-out-file={folder}/callgrind.out "{binary}" "$@"\n')
+        os.chmod(wrapper, 0o755)
+        harness.BINARY = wrapper
+        print("| request | all | the check | share |\n|---|--:|--:|--:|")
+        for case in CHECKS:
+            few, many = (counted(case, count, upstream.url, folder) for count in (FEW, MANY))
+            whole, check = ((many[at] - few[at]) / (MANY - FEW) for at in (0, 1))
+            if check <= 0:
+                sys.exit(f"{CHECKS[case]} is not in the profile: its name is stripped, or it was inlined")
+            print(f"| {case} | {whole:,.0f} | {check:,.0f} | {100 * check / whole:.1f} % |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
