@@ -22,6 +22,13 @@ from mongodb import Server
 
 TABLES = ("users", "sessions", "api_keys", "keys", "changes")
 
+# A configuration has at least one; nobody asks for it here.
+CONFIG = """
+[[route]]
+path = "/"
+upstream = "http://127.0.0.1:9"
+"""
+
 FILL = """
 BEGIN;
 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < :users)
@@ -73,7 +80,7 @@ def migrate(options, folder, source, target, kill_at=None):
 
 
 def move(options, folder, url):
-    with_schema = Gateway(options.binary, folder, "")
+    with_schema = Gateway(options.binary, folder, CONFIG)
     with_schema.start()
     with_schema.wait_until_ready()
     with_schema.kill(signal.SIGTERM)
