@@ -119,6 +119,9 @@ async def carry_all(port, server_port, mode, parent):
         try:
             if mode.value != Line.CUT:
                 await carry(reader, writer, port, server_port, mode)
+        except asyncio.CancelledError:
+            # Cut by us: asyncio would report it as a failure.
+            pass
         finally:
             connections.discard(asyncio.current_task())
             writer.transport.abort()
