@@ -104,7 +104,7 @@ def read_options():
     parser.add_argument("--cases", default=",".join(GROUPS), help="groups to measure, of: %(default)s")
     parser.add_argument("--quick", action="store_true", help="plain and tls, two rounds of two seconds")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3, help="of each run; a second of warm-up goes before the first")
+    parser.add_argument("--seconds", type=int, default=2, help="of each run; a second of warm-up goes before the first")
     parser.add_argument("--attempts", type=int, default=4, help="at a run, until nothing else disturbs it")
     parser.add_argument("--workers", type=int, default=0, help="of HAProxy and nginx; 0 is one per core, as Vestibule has")
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where every run is written: %(default)s")
