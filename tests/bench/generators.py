@@ -117,12 +117,12 @@ def done_of(case, load, output):
 
 
 def at_rate(rate):
-    """Returns a generator that sends `rate` requests a second, spread over the connections, whether or not they are answered in time."""
+    """Returns a generator that sends `rate` requests a second, spread over the connections. One that waits for an answer sends
+    its next late, and time counts from sending."""
 
     def send(case, load, seconds, folder):
         log = folder / "h2load.log"
         log.unlink(missing_ok=True)
-        # It opens the file for appending, and measures each request from when it was sent.
         more = ["--h1", f"--rps={rate / load.connections:.2f}", f"--log-file={log}"]
         done = done_of(case, load, start_h2load(case, load, seconds, load.connections, more))
         times = sorted(int(line.split()[2]) for line in log.read_text().splitlines() if line.split()[1] == "200")
