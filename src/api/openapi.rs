@@ -199,6 +199,21 @@ fn envelope(status: &str) -> Value {
     }))
 }
 
+fn profile() -> Value {
+    open(&json!({
+        "id": text(), "email": maybe(), "username": maybe(), "first_name": maybe(), "last_name": maybe(),
+        "full_name": maybe(), "phone": maybe(), "is_active": {"type": "boolean"},
+        "email_verified": {"type": "boolean"}, "roles": {"type": "array", "items": text()}, "created_at": moment(),
+    }))
+}
+
+fn problem() -> Value {
+    open(&json!({
+        "type": text(), "title": text(), "status": {"type": "integer"}, "detail": text(), "code": text(),
+        "errors": {"type": "array", "items": open(&json!({"field": text(), "code": text(), "message": text()}))},
+    }))
+}
+
 fn refusal() -> Value {
     let mut whole = envelope("error");
     whole["properties"]["message"] = text();
@@ -285,11 +300,7 @@ fn answered(access_token_name: &str) -> Value {
             "access_token": text(), "refresh_token": text(), "token_type": {"const": "bearer"},
             "expires_in": {"type": "integer"}, "scope": text(),
         })),
-        "Profile": open(&json!({
-            "id": text(), "email": maybe(), "username": maybe(), "first_name": maybe(), "last_name": maybe(),
-            "full_name": maybe(), "phone": maybe(), "is_active": {"type": "boolean"},
-            "email_verified": {"type": "boolean"}, "roles": {"type": "array", "items": text()}, "created_at": moment(),
-        })),
+        "Profile": profile(),
         "Sessions": {"type": "array", "items": open(&json!({
             "id": text(), "created_at": moment(), "last_used_at": moment(), "ip": text(), "user_agent": text(),
             "current": {"type": "boolean"},
@@ -305,10 +316,7 @@ fn answered(access_token_name: &str) -> Value {
             "exp": {"type": "integer"}, "scope": text(), "roles": {"type": "array", "items": text()},
             "email": text(), "username": text(),
         })),
-        "Problem": open(&json!({
-            "type": text(), "title": text(), "status": {"type": "integer"}, "detail": text(), "code": text(),
-            "errors": {"type": "array", "items": open(&json!({"field": text(), "code": text(), "message": text()}))},
-        })),
+        "Problem": problem(),
         "Refusal": refusal(),
         "Object": {"type": "object"},
     })

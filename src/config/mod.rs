@@ -102,7 +102,10 @@ fn read_document(document: &Document<'_>) -> Settings {
         return Settings::default();
     }
     let table = table.into_inner();
-    read::choose_profile(&Section::root(document, &table));
+    // What is no table is refused once, when it is read.
+    if table.get("auth").is_none_or(|auth| auth.get_ref().is_table()) {
+        read::choose_profile(&Section::root(document, &table));
+    }
     let settings = read::settings(&Section::root(document, &table));
     document.refuse_unknown_keys(&table, "");
     document.refuse_unknown_variables();

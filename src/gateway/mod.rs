@@ -40,8 +40,9 @@ use forwarded::Origins;
 use streams::Streams;
 use upgrade::Asked;
 
-/// How many fields a request gets at most: seven that say where it came from, four that say who asks.
-const SET_FIELDS: usize = 11;
+/// How many fields a request usually gets: seven that say where it came from, and one or two that say who asks, which take the place
+/// of its credential.
+const SET_FIELDS: usize = 8;
 
 /// A request as the edge took it in: read once, before any rule.
 #[derive(Debug)]

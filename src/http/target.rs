@@ -133,6 +133,12 @@ impl Target {
     pub fn path_without(&self, prefix: &str) -> &str {
         let path = self.path();
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        match path.strip_prefix(prefix) {
+            Some("") => return "/",
+            Some(rest) if rest.starts_with('/') => return rest,
+            // Another spelling of the prefix, or no segment's end.
+            Some(_) | None => {}
+        }
         let segments = prefix.bytes().filter(|&byte| byte == b'/').count();
         let cut = path.match_indices('/').nth(segments).map_or(path.len(), |(at, _)| at);
         if comparable(&path[..cut]) != comparable(prefix) {

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """Plays the clients of four systems that Vestibule replaces, unchanged but for host and port, against the binary with their example files.
 
-Usage: run.py [CLIENT …] [--binary PATH] [--mongodb URI]. Clients: ravyn, ravyn_middleware, auth_jwt, zentra; all if none is named.
-The store is an SQLite file for each, or a database for each of the deployment at URI. Needs httpx (tests/README.md).
+Usage: run.py [CLIENT …] [--binary PATH] [--mongodb URI|own]. Clients: ravyn, ravyn_middleware, auth_jwt, zentra; all if none is named.
+The store is an SQLite file for each, or a database for each of the deployment at URI; `own` is one of target/mongodb that is
+started for it. Needs httpx (tests/README.md).
 """
 
 import argparse
+import contextlib
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +35,28 @@ def store_variables(mongodb, folder, variables):
     return {"VESTIBULE_STORE__URL": f"{address.rstrip('/')}/{database}{question}{options}"}
 
 
+@contextlib.contextmanager
+def own_mongodb():
+    """Yields the URI of what plays MongoDB here, in a folder of its own."""
+    port = gateway.free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [ROOT / "target/mongodb/bin/secantusd-py", "--host", "127.0.0.1", "--port", str(port),
+                   "--storage-path", folder, "--sync-on-commit"]
+        with open(Path(folder) / "log", "wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            gateway.wait_until(lambda: listens(port), "MongoDB listens", 60)
+            yield f"mongodb://127.0.0.1:{port}/?replicaSet=secantus"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def play(name, binary, mongodb):
     client = CLIENTS[name]
     began = time.monotonic()
@@ -50,13 +76,14 @@ def play(name, binary, mongodb):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clients", nargs="*", choices=[*CLIENTS, []], metavar="CLIENT", default=[])
+    parser.add_argument("clients", nargs="*", metavar="CLIENT", default=CLIENTS)
     parser.add_argument("--binary", default=ROOT / "target/release/vestibule")
-    parser.add_argument("--mongodb", metavar="URI")
+    parser.add_argument("--mongodb", metavar="URI", help="`own` starts one")
     arguments = parser.parse_args()
     gateway.end_on_sigterm()
-    for name in arguments.clients or CLIENTS:
-        play(name, arguments.binary, arguments.mongodb)
+    with own_mongodb() if arguments.mongodb == "own" else contextlib.nullcontext(arguments.mongodb) as mongodb:
+        for name in arguments.clients:
+            play(name, arguments.binary, mongodb)
 
 
 if __name__ == "__main__":

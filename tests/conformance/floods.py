@@ -1,6 +1,6 @@
 """Attacks the gateway by exhaustion, each attack bounded in count and time, while an honest client goes on asking.
 
-Prints for each the gateway's peak memory over idle and the honest client's 99th percentile, and ends with 1 if the gateway
+Prints a table of the gateway's peak memory over idle and the honest client's 99th percentile, and ends with 1 if the gateway
 ends, hangs, or takes more than the bound. Needs `hyperframe` and `hpack` from PyPI. `floods.py WORD` runs the attacks that
 WORD is part of.
 """
@@ -406,7 +406,7 @@ def run(one, gateway):
     times, failures = honest.stop()
     p99 = times[min(len(times) - 1, len(times) * 99 // 100)]
     peak = (gateway.memory("VmHWM") - idle) / 1024 if gateway.is_alive() else 0
-    print(f"{one.__name__:24} {peak:7.1f} MiB over idle  p99 {p99 * 1000:7.1f} ms  {len(times):5} asked  {took:5.1f} s  {one.__doc__}", flush=True)
+    print(f"| {one.__doc__} | {peak:.1f} | {p99 * 1000:.0f} | {len(times)} | {took:.1f} |", flush=True)
     if not gateway.is_alive():
         return "the gateway ended"
     if failures:
@@ -425,10 +425,10 @@ def main():
     (url, app), failed = start_app(), 0
     with tempfile.TemporaryDirectory() as folder:
         for tls in (None, harness.certificates(pathlib.Path(folder))):
-            print("over TLS" if tls else "in the clear")
+            print(f"\n| {'over TLS' if tls else 'in the clear'} | MiB over idle | p99 ms | asked | s |\n|---|--:|--:|--:|--:|")
             for one in wanted:
                 if tls and one is idle_connections:
-                    print("idle_connections: in the clear only, where the client can make as many in time")
+                    # In the clear only, where the client can make as many in time.
                     continue
                 with harness.Gateway(url, tls=tls) as gateway:
                     if wrong := run(one, gateway):

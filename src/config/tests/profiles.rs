@@ -141,3 +141,9 @@ fn what_can_not_be_shaped_is_refused_with_the_nearest_name() {
         assert!(problems.len() == 1 && problems[0].to_string().contains(said), "{text}: {problems:#?}");
     }
 }
+
+#[test]
+fn a_section_that_is_no_table_is_refused_once() {
+    let problems = super::parse("a.toml", &format!("auth = 3\n{ROUTE}"), &environment(&[])).unwrap_err().0;
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+}

@@ -13,4 +13,5 @@ mod identity;
 mod issuers;
 mod old_tokens;
 mod origin;
+mod over_tls;
 mod routes;
