@@ -44,7 +44,10 @@ const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 const HOST: &str = "app.example.com";
 /// What a browser sends.
 const FIELDS: [(&str, &str); 9] = [
-    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"),
+    (
+        "user-agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    ),
     ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
     ("accept-language", "en-GB,en;q=0.9,de;q=0.8"),
     ("accept-encoding", "gzip, deflate, br, zstd"),
@@ -219,7 +222,8 @@ fn rules(routes: Vec<Route<Forwarding>>) -> Rules {
 fn replace_identity() -> Step {
     let rules = rules(Vec::new());
     let caller = Arc::new(Caller::new(principal(), Timestamp::NEVER));
-    let permit = policy::decide(&Access::Protected(Demands::default()), Some(caller)).expect("known, and no more is asked");
+    let permit =
+        policy::decide(&Access::Protected(Demands::default()), Some(caller)).expect("known, and no more is asked");
     let fields = FIELDS.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
     let mut headers: HeaderMap = fields.into_iter().collect();
     // After the first time ours are there, and go as if the client had sent them.
