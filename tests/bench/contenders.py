@@ -40,7 +40,6 @@ class Case:
     is_protected: bool = False
     # A file with a path and a token a line, for requests that are not all alike.
     lines: Path | None = None
-    gateway: Gateway | None = None
 
     @property
     def port(self):
@@ -188,7 +187,7 @@ def origin(is_tls, port):
 
 
 def public(gateway, name="Vestibule public", **how):
-    return Case(name, "Vestibule", [gateway.process.pid], gateway.url(""), gateway=gateway, **how)
+    return Case(name, "Vestibule", [gateway.process.pid], gateway.url(""), **how)
 
 
 def protected(gateway, token, name, **how):
