@@ -61,8 +61,10 @@ const APP_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconte
 
 /// Does the step once.
 type Step = Box<dyn FnMut()>;
+/// A name, and what makes everything ready for the step.
+type Case = (&'static str, fn() -> Step);
 
-const CASES: [(&str, fn() -> Step); 13] = [
+const CASES: [Case; 13] = [
     ("route-of-10", || find_route(10)),
     ("route-of-10000", || find_route(10_000)),
     ("canonical-target", canonical_target),
@@ -149,7 +151,7 @@ fn head_check() -> Step {
 }
 
 fn request_bytes(path: &str, token: Option<&str>) -> Vec<u8> {
-    let fields: String = FIELDS.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let fields = FIELDS.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
     let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     format!("GET {path} HTTP/1.1\r\nhost: {HOST}\r\n{fields}{bearer}\r\n").into_bytes()
 }
@@ -178,7 +180,7 @@ fn authenticator(algorithm: Algorithm, entries: u64) -> (Authenticator, String) 
     let keys = || KeySet::new(vec![key(Algorithm::Hs256)]).expect("one signs");
     let access = KeySet::new(vec![key(algorithm)]).expect("one signs");
     let expected = Expected { issuer: "https://id.example".into(), audience: Vec::new(), leeway: Duration::ZERO };
-    let token = sign_access(&access, &expected, &principal(), NOW, Duration::from_secs(900));
+    let token = sign_access(&access, &expected, &principal(), NOW, Duration::from_mins(15));
     let trust = Live::new(Trust { access, refresh: keys(), expected });
     (Authenticator::new(trust, Arc::default(), entries), token)
 }
@@ -246,7 +248,7 @@ fn whole_request(access: Access) -> Step {
     let (authenticator, token) = authenticator(Algorithm::EdDsa, 1000);
     let token = (access != Access::Public).then_some(token);
     let rules = rules(vec![route("/", access, forwarding(start_app()))]);
-    tasks.block_on(&runtime, async { tokio::task::spawn_local(serve(server, authenticator, rules)) });
+    tasks.spawn_local(serve(server, authenticator, rules));
     let request = request_bytes("/service-5/api/orders/17?sort=date", token.as_deref());
     let mut passage = Passage { runtime, tasks, client, request, answer: Vec::with_capacity(1024) };
     Box::new(move || passage.send())
@@ -304,7 +306,7 @@ async fn pass(
 
 fn forwarding(app: SocketAddr) -> Forwarding {
     let address = Address { scheme: Scheme::Http, host: app.ip().to_string(), port: app.port() };
-    let long = Duration::from_secs(3600);
+    let long = Duration::from_hours(1);
     let patience = Patience { connect: long, response: long, idle: long, retries: 0 };
     let upstream = Upstream::new("app".to_owned(), vec![address], Balance::LeastRequests, patience);
     Forwarding {
