@@ -3,8 +3,8 @@
 
     cargo build --release && tests/bench/side_by_side.py
     tests/bench/side_by_side.py --quick
-    tests/bench/side_by_side.py --cases tls,memory --json tls.json
-    tests/bench/side_by_side.py --markdown         # measures nothing: results.json into README.md and the plots
+    tests/bench/side_by_side.py --cases tls,memory
+    tests/bench/side_by_side.py --markdown         # measures nothing: puts results.json into README.md, and draws it
 
 All stand before the same upstream and are driven in turn, round after round, so that whatever else the machine does weighs
 on all alike. README.md beside this file says what is compared and how to read it. Needs, on Debian:
@@ -30,6 +30,9 @@ from gateway import RELEASE_BINARY, end_on_sigterm
 from groups import GROUPS
 
 HERE = Path(__file__).resolve().parent
+# What README.md shows; some groups alone don't replace it.
+RESULTS = HERE / "results.json"
+PART = HERE.parents[1] / "target/side_by_side.json"
 PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk", "h2load": "nghttp2-client", "openssl": "openssl"}
 
 
@@ -92,6 +95,8 @@ def run_group(name, options):
 
 def publish(path):
     """Puts what was measured into README.md, and draws it."""
+    if not path.exists():
+        sys.exit(f"{path} is not there: measure first, with the same command without --markdown")
     result = json.loads(path.read_text())
     pictures = plot.draw_all(result, HERE)
     table.write_into(HERE / "README.md", result, pictures)
@@ -107,12 +112,13 @@ def read_options():
     parser.add_argument("--seconds", type=int, default=2, help="of each run; a second of warm-up goes before the first")
     parser.add_argument("--attempts", type=int, default=4, help="at a run, until nothing else disturbs it")
     parser.add_argument("--workers", type=int, default=0, help="of HAProxy and nginx; 0 is one per core, as Vestibule has")
-    parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where every run is written: %(default)s")
+    parser.add_argument("--json", type=Path, help=f"where every run is written; {RESULTS.name} here for all groups, else {PART}")
     parser.add_argument("--markdown", action="store_true", help="measure nothing; put that file into README.md and the plots")
     options = parser.parse_args()
     if options.quick:
         options.cases, options.rounds, options.seconds = "plain,tls", 2, 2
     options.cases = options.cases.split(",")
+    options.json = options.json or (RESULTS if options.markdown or options.cases == list(GROUPS) else PART)
     if unknown := [name for name in options.cases if name not in GROUPS]:
         parser.error(f"--cases: found {', '.join(unknown)}, expected some of {', '.join(GROUPS)}")
     return options
