@@ -14,6 +14,11 @@ import minted
 from contenders import BODIES, EMAIL
 from gateway import PASSWORD
 
+
+class StarvedError(Exception):
+    """Not one request was answered, and none went wrong: the machine had no time for this run."""
+
+
 WRK_REPORT = """
 done = function(summary, latency, requests)
     local errors = summary.errors
@@ -53,7 +58,9 @@ def wrk(case, load, seconds, folder, headers=()):
     script.write_text(WRK_REPORT + (walk(case.lines, str(time.time_ns() % 10**9), WRK_BEGIN_AGAIN) if case.lines else ""))
     output = start_wrk(case, load, f"{seconds}s", script, headers)
     requests, micros, errors, p50, p99 = map(int, re.search(r"^RESULT (\d+) (\d+) (\d+) (\d+) (\d+)$", output, re.M).groups())
-    if errors or not requests:
+    if not errors and not requests:
+        raise StarvedError(f"{case.name}: no request was answered in {seconds} s")
+    if errors:
         raise AssertionError(f"{case.name}: {errors} of {requests} requests went wrong:\n{output}")
     return requests, micros / 1e6, p50, p99
 

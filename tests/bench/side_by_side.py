@@ -12,6 +12,7 @@ apt-get install nginx haproxy wrk nghttp2-client openssl
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -72,9 +73,13 @@ def drive(cases, load, options, folder):
     for number in range(options.rounds if is_repeatable else 1):
         # Every other round goes backwards, so that no one always follows the same neighbour.
         for case in cases if number % 2 == 0 else reversed(cases):
+
+            def run(seconds=options.seconds, case=case):
+                return one_run(case, load, seconds, folder)
+
             if number == 0 and is_repeatable:
-                one_run(case, load, 1, folder)
-            run = lambda: one_run(case, load, options.seconds, folder)
+                with contextlib.suppress(measure.StarvedError):
+                    run(seconds=1)
             runs[case.name].append(measure.quietest(options.attempts, run))
         print(f"  {load.name}: round {number + 1}", file=sys.stderr, flush=True)
     return runs
