@@ -55,6 +55,8 @@ pub enum AdminError {
     Disabled(String),
     #[error("auth.algorithm is {0}: its key is `auth.secret`; change that to rotate it")]
     SharedSecret(&'static str),
+    #[error("the key {0} is here already")]
+    KnownKey(String),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]

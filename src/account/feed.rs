@@ -1,13 +1,12 @@
 //! What took effect in the store, told to the serving side: ended sessions, changed users, new keys.
-//! Every use case catches up before it answers, and a task does so every quarter of a second for what other processes
-//! changed; both go the same way and under one lock, so that an older reading never takes the place of a newer one.
+//! Every use case catches up before it answers, and a task does so whenever the store knows or suspects that another process
+//! changed something; both go the same way and under one lock, so that an older reading never takes the place of a newer one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::settings::AccountSettings;
 use crate::auth::Revocations;
@@ -16,9 +15,6 @@ use crate::clock::{Clock, Timestamp};
 use crate::identity::UserId;
 use crate::live::Live;
 use crate::store::{Change, ChangeKind, SharedStore, StoreError, User, UserKey};
-
-/// How often the store is asked for what others changed: the promise is one second.
-const POLL: Duration = Duration::from_millis(250);
 
 /// How much longer than its tokens a change is remembered: clocks of nodes differ, and leeway is configured elsewhere.
 pub const SLACK: Duration = Duration::from_mins(1);
@@ -62,11 +58,9 @@ impl Feed {
 
     /// Catches up for ever; a store that fails is logged once and asked again.
     pub async fn follow(&self) {
-        let mut ticks = interval(POLL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failing = false;
         loop {
-            ticks.tick().await;
+            self.store.wait_for_change().await;
             match self.catch_up().await {
                 Ok(()) if failing => tracing::info!("the store can be read again"),
                 Err(error) if !failing => tracing::warn!(%error, "changes in the store can't be read; trying on"),

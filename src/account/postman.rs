@@ -137,13 +137,13 @@ impl Postman {
         let end = after_failure(mail, error, now);
         match end {
             MailEnd::Done => {
-                tracing::error!(user.id = %user, purpose, attempts, %error, "a mail is given up");
                 self.metrics.mail("given_up");
+                tracing::error!(user.id = %user, purpose, attempts, %error, "a mail is given up");
                 self.record(Event::MailFailed, mail, now);
             }
             MailEnd::RetryAt(_) => {
-                tracing::warn!(user.id = %user, purpose, attempts, %error, "a mail waits, its server did not take it");
                 self.metrics.mail("delayed");
+                tracing::warn!(user.id = %user, purpose, attempts, %error, "a mail waits, its server did not take it");
             }
         }
         end

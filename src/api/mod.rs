@@ -27,7 +27,7 @@ use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderMap, Method, Request, Response};
 
-use crate::account::{Accounts, Context};
+use crate::account::{AccountError, Accounts, Context};
 use crate::auth::bearer::BearerSettings;
 use crate::auth::{Authenticator, Trust};
 use crate::http::answers::Answers;
@@ -139,6 +139,7 @@ impl Api {
     }
 
     async fn perform(&self, operation: Operation, needs: Needs, call: &Call<'_>) -> Result<Reply, Refusal> {
+        self.must_be_open(operation)?;
         let caller = match needs {
             Needs::Nothing => return self.answer_anyone(operation, call).await,
             Needs::Bearer => self.require_caller(call.headers)?,
@@ -147,6 +148,20 @@ impl Api {
         let mut reply = self.answer_caller(operation, call, &caller).await?;
         reply.extensions_mut().insert(caller);
         Ok(reply)
+    }
+
+    /// Refuses, before the store has been heard of once, whatever could not be answered truly without it.
+    fn must_be_open(&self, operation: Operation) -> Result<(), Refusal> {
+        let needs_no_store = match operation {
+            Operation::Metadata | Operation::Description => true,
+            // An empty set would be believed, and kept.
+            Operation::KeySet => self.trust.current().access.has_keys(),
+            _ => false,
+        };
+        if needs_no_store || self.authenticator.is_open() {
+            return Ok(());
+        }
+        Err(AccountError::Unavailable("it has not been heard of since the start".into()).into())
     }
 
     async fn answer_anyone(&self, operation: Operation, call: &Call<'_>) -> Result<Reply, Refusal> {

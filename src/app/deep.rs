@@ -1,5 +1,6 @@
 //! `check --deep`: what the file names, tried out: certificates, the store and its keys, every server of every upstream.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -58,21 +59,29 @@ async fn look_at_issuers(settings: &Settings) -> Vec<String> {
 }
 
 async fn look_at_store(settings: &Settings) -> Result<(), String> {
-    let config::Store::Sqlite { path } = &settings.store;
-    if !path.exists() {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        return match folder.filter(|folder| !folder.is_dir()) {
-            Some(folder) => Err(format!("store.url: the folder {} does not exist", folder.display())),
-            None => Ok(()),
-        };
-    }
+    let name = match &settings.store {
+        config::Store::Sqlite { path } if !path.exists() => return look_at_folder(path),
+        config::Store::Sqlite { path } => path.display().to_string(),
+        config::Store::MongoDb { .. } => "store.url".to_owned(),
+    };
     let store = stores::open_store(&settings.store).map_err(|error| error.to_string())?;
     let answered = timeout(Duration::from_secs(5), keys::load_trust(settings, &store, Clock::system().now())).await;
-    let checked = match answered {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(format!("{}: {error}", path.display())),
-        Err(_) => Err(format!("{}: no answer within 5 s", path.display())),
+    let pinged = store.ping().await;
+    let checked = match (answered, pinged) {
+        (Ok(Ok(_)), Ok(())) => Ok(()),
+        (Ok(Err(error)), _) => Err(format!("{name}: {error}")),
+        (Ok(Ok(_)), Err(error)) => Err(format!("{name}: {error}")),
+        (Err(_), _) => Err(format!("{name}: no answer within 5 s")),
     };
     store.close().await;
     checked
+}
+
+/// Returns what is wrong with the place for a database file that has yet to be made.
+fn look_at_folder(path: &Path) -> Result<(), String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(format!("store.url: the folder {} does not exist", folder.display())),
+        None => Ok(()),
+    }
 }

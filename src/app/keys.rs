@@ -98,6 +98,13 @@ async fn seal(records: &[KeyRecord], store: &SharedStore, secret: &Secret<Vec<u8
     Ok(())
 }
 
+/// Returns what is known of the keys without the store: nothing.
+pub(super) fn unknown_trust(settings: &Settings) -> Trust {
+    let auth = &settings.auth;
+    let expected = Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };
+    Trust { access: KeySet::unknown(), refresh: KeySet::unknown(), expected }
+}
+
 /// Returns the issuers trusted beside us, whose published keys are kept fresh for as long as they are held. One that `old`
 /// has, too, begins with the keys it had there. Must be called on the office.
 pub(super) fn trusted_issuers(settings: &Settings, old: &Issuers, clock: &Clock) -> Result<Issuers, KeysError> {

@@ -128,6 +128,9 @@ pub(super) fn ops(
         let store = Arc::clone(&asked.store);
         let mut lacking = asked.objections();
         lacking.extend(asked.authenticator.issuers().without_keys().map(|issuer| format!("keys of issuer {issuer}")));
+        if !asked.authenticator.is_open() {
+            lacking.push("signing keys and revocations".to_owned());
+        }
         async move {
             lacking.extend(store.ping().await.err().map(|error| format!("store: {error}")));
             if lacking.is_empty() { Ok(()) } else { Err(lacking) }

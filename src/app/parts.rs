@@ -56,9 +56,10 @@ impl Parts {
     pub async fn assemble(settings: Settings, metrics: Arc<Metrics>, lines: Lines) -> Result<Self, StartError> {
         let clock = Clock::system();
         let store = stores::open_store(&settings.store)?;
-        let in_store = |error| stores::name_store(&settings.store, error);
-        let trust = keys::load_trust(&settings, &store, clock.now()).await;
-        let trust = Live::new(trust.map_err(|error| in_store(error.into()))?);
+        let loaded = keys::load_trust(&settings, &store, clock.now()).await;
+        let loaded = stores::unless_away(&settings.store, loaded)?;
+        let knows_keys = loaded.is_some();
+        let trust = Live::new(loaded.unwrap_or_else(|| keys::unknown_trust(&settings)));
         let certificates = listeners::certificates(&settings, clock.now())?;
         let revocations = Arc::new(Revocations::new());
         let role_scopes = Live::new(settings.auth.role_scopes.clone());
@@ -78,7 +79,11 @@ impl Parts {
             audit: Audit::new(lines.clone()).counting(Arc::clone(&metrics)),
             clock: clock.clone(),
         }));
-        accounts.feed().catch_up().await.map_err(|error| in_store(error.into()))?;
+        let caught_up = stores::unless_away(&settings.store, accounts.feed().catch_up().await)?;
+        if !knows_keys || caught_up.is_none() {
+            tracing::warn!("the store can't be reached; only what needs no store is served until it can");
+            authenticator.shut();
+        }
         let edge = Live::new(edge(&settings, &accounts, &authenticator, &trust));
         let shared = Shared {
             turn: tokio::sync::Mutex::default(),

@@ -91,6 +91,14 @@ impl Shared {
         Ok(())
     }
 
+    /// Serves everybody, if the keys and what was revoked can be read now.
+    pub async fn open(&self) -> Result<(), FollowError> {
+        self.follow_keys().await?;
+        self.accounts.feed().catch_up().await.map_err(KeysError::from)?;
+        self.authenticator.open();
+        Ok(())
+    }
+
     /// Publishes the next key if it is time, takes the keys of this moment into use, and returns how long they stay so.
     pub async fn follow_keys(&self) -> Result<Option<Duration>, FollowError> {
         let _turn = self.turn.lock().await;

@@ -13,6 +13,8 @@ use super::reload;
 
 /// How often what has expired is forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
+/// How often a store that was away at start is tried.
+const OPEN_EVERY: Duration = Duration::from_millis(250);
 /// Between two looks at the keys, whatever is foreseen.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// How often watched files are looked at.
@@ -33,6 +35,7 @@ pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> 
             }
         }
     });
+    tasks.spawn(open(parts.shared()));
     tasks.spawn(parts.accounts.postman(Arc::clone(&parts.metrics)).run());
     tasks.spawn(follow_keys(parts.shared()));
     tasks.spawn(follow_signals(parts.shared(), source.clone(), hangups));
@@ -49,6 +52,18 @@ fn ticks(period: Duration) -> tokio::time::Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
+}
+
+/// Begins to know people as soon as the store can be read, if it could not at start.
+async fn open(shared: Arc<reload::Shared>) {
+    let mut ticks = ticks(OPEN_EVERY);
+    while !shared.authenticator.is_open() {
+        ticks.tick().await;
+        match shared.open().await {
+            Ok(()) => tracing::info!("the store has been read; everything is served"),
+            Err(error) => tracing::debug!(%error, "the store can't be read yet"),
+        }
+    }
 }
 
 /// Takes changed keys into use, and those whose turn has come. A store that fails is asked again: without the newest keys the

@@ -10,6 +10,7 @@ pub mod key_set;
 pub mod revocation;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Timestamp;
 use crate::identity::email::Email;
@@ -40,13 +41,16 @@ pub struct Trust {
     pub expected: Expected,
 }
 
-/// Why a presented credential is not taken. All answer 401 `invalid_token`; the variant is for the log.
+/// Why a presented credential is not taken. All but the last answer 401 `invalid_token`; the variant is for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCredential {
     #[error("{0}")]
     Token(#[from] TokenError),
     #[error("its session has ended or its user is disabled")]
     Revoked,
+    /// What it must be held against is not known yet: 503, because the same token may be good in a moment.
+    #[error("the store has yet to tell which credentials are good")]
+    NotYet,
 }
 
 /// Why nobody is known by a credential.
@@ -65,6 +69,7 @@ pub struct Authenticator {
     issuers: Live<Issuers>,
     revocations: Arc<Revocations>,
     cache: TokenCache,
+    is_open: AtomicBool,
     directory: Option<Directory>,
 }
 
@@ -76,6 +81,7 @@ impl Authenticator {
             issuers: Live::new(Issuers::default()),
             revocations,
             cache: TokenCache::new(cache_entries),
+            is_open: AtomicBool::new(true),
             directory: None,
         }
     }
@@ -84,6 +90,20 @@ impl Authenticator {
     #[must_use]
     pub fn with_directory(self, directory: Directory) -> Self {
         Self { directory: Some(directory), ..self }
+    }
+
+    /// Knows nobody until [`Authenticator::open`]: the keys, or what was revoked before this start, have yet to be read. To be
+    /// called before anything is served, because what was verified stays remembered.
+    pub fn shut(&self) {
+        self.is_open.store(false, Ordering::Release);
+    }
+
+    pub fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
     }
 
     /// Trusts these issuers beside us from now on, and no others.
@@ -99,6 +119,9 @@ impl Authenticator {
     /// Returns the caller that an access token of ours stands for: what our own endpoints ask for, where other credentials have
     /// no session. A hit in the cache costs no allocation and no lock.
     pub fn verify_bearer(&self, token: &str, now: Timestamp) -> Result<Arc<Caller>, BadCredential> {
+        if !self.is_open() {
+            return Err(BadCredential::NotYet);
+        }
         let trust = self.trust.guard();
         let key = TokenCache::key(trust.access.id(), token);
         if let Some(known) = self.cache.find(&key, now, &self.issuers) {
@@ -130,6 +153,9 @@ impl Authenticator {
 
     /// Returns what can be said without the store.
     fn verify_here(&self, token: &str, whose: Whose, now: Timestamp) -> Verdict {
+        if !self.is_open() {
+            return Verdict::Bad(BadCredential::NotYet);
+        }
         let trust = self.trust.guard();
         let key = TokenCache::key(trust.access.id(), token);
         if let Some(known) = self.cache.find(&key, now, &self.issuers) {
@@ -237,9 +263,16 @@ impl Authenticator {
         caller
     }
 
-    /// Returns whether `token` carries the key id of one of our keys, or is a key of a user: then no upstream may see it.
+    /// Returns whether `token` carries the key id of one of our keys, or is a key of a user: then no upstream may see it. While
+    /// our keys are not known, everything with the three parts of a JWT could be ours.
     pub fn is_ours(&self, token: &str) -> bool {
-        api_key::is_one(token) || claims::names_our_key(&self.trust.guard().access, token)
+        let trust = self.trust.guard();
+        let may_be_signed_by_us = if trust.access.has_keys() {
+            claims::names_our_key(&trust.access, token)
+        } else {
+            token.bytes().filter(|byte| *byte == b'.').count() == 2
+        };
+        may_be_signed_by_us || api_key::is_one(token)
     }
 
     pub fn revocations(&self) -> &Arc<Revocations> {

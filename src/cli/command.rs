@@ -19,8 +19,9 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use accounts::{
-    AddUser, DeleteUser, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword, PasswordArgs,
-    PersonArgs, RevokeSessions, RotateKey, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand, Who,
+    AddUser, DeleteUser, ImportKey, InspectToken, IssueToken, KeyCommand, ListSessions, Listing, NewPassword,
+    PasswordArgs, PersonArgs, RevokeSessions, RotateKey, SessionCommand, SetUser, ShowUser, TokenCommand, UserCommand,
+    Who,
 };
 
 pub use api_keys::{ApiKeyCommand, CreateApiKey, RevokeApiKey};

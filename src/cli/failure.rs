@@ -91,7 +91,8 @@ impl From<AdminError> for Failure {
             | AdminError::NoSuchApiKey(_)
             | AdminError::ApiKey(_)
             | AdminError::Disabled(_)
-            | AdminError::SharedSecret(_) => OTHER,
+            | AdminError::SharedSecret(_)
+            | AdminError::KnownKey(_) => OTHER,
         };
         Self::new(code, error)
     }

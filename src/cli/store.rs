@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::command::{Backup, Migrate, StoreCommand};
-use super::context::{block_on, load, shown, stdout};
+use super::context::{block_on, load, now, shown, stdout};
 use super::failure::{Failure, Result};
 use super::progress::ProgressBar;
 use crate::app;
@@ -62,7 +62,7 @@ async fn migrate_shown(source: &SharedStore, target: &SharedStore) -> Result<Mov
         };
         bar.show(&format!("{doing} {}", kind.name()), done, total);
     };
-    migrate(source, target, &mut show).await.map_err(|error| failure(&error))
+    migrate(source, target, now(), &mut show).await.map_err(|error| failure(&error))
 }
 
 /// Returns what went wrong with the way out.

@@ -93,9 +93,16 @@ pub enum TlsVersion {
     Tls13,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Store {
-    Sqlite { path: PathBuf },
+    Sqlite {
+        path: PathBuf,
+    },
+    /// The URL may hold a password; `prefix` is that of collections.
+    MongoDb {
+        url: Secret<String>,
+        prefix: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -321,6 +328,18 @@ impl Route {
             strip_prefix: self.strip_prefix,
             keep_encoded_slash: self.keep_encoded_slash,
             then,
+        }
+    }
+}
+
+impl PartialEq for Store {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite { path }, Self::Sqlite { path: other }) => path == other,
+            (Self::MongoDb { url, prefix }, Self::MongoDb { url: other_url, prefix: other }) => {
+                url.expose() == other_url.expose() && prefix == other
+            }
+            (Self::Sqlite { .. } | Self::MongoDb { .. }, _) => false,
         }
     }
 }

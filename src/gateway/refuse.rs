@@ -116,7 +116,10 @@ impl Refusal {
             Self::UnknownExpectation => said(StatusCode::EXPECTATION_FAILED, "unknown_expectation"),
             Self::WebSocketVersion => said(StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),
-            Self::BadCredential(_) => {
+            Self::BadCredential(BadCredential::NotYet) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "the store is not available")
+            }
+            Self::BadCredential(BadCredential::Token(_) | BadCredential::Revoked) => {
                 Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "the credential is not valid, or no longer")
             }
             Self::Unavailable(_) => said(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
@@ -137,7 +140,9 @@ impl Refusal {
         match self {
             Self::Denied(Denied::Unknown) => Some("Bearer"),
             Self::Denied(Denied::MissingRole | Denied::MissingScope) => Some(r#"Bearer error="insufficient_scope""#),
-            Self::BadCredential(_) => Some(r#"Bearer error="invalid_token""#),
+            Self::BadCredential(BadCredential::Token(_) | BadCredential::Revoked) => {
+                Some(r#"Bearer error="invalid_token""#)
+            }
             Self::RepeatedCredential => Some(r#"Bearer error="invalid_request""#),
             _ => None,
         }
@@ -146,7 +151,9 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(wait) => Some(*wait),
-            Self::Overloaded | Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::Overloaded | Self::Unavailable(_) | Self::BadCredential(BadCredential::NotYet) => {
+                Some(Duration::from_secs(1))
+            }
             _ => None,
         }
     }

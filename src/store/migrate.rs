@@ -7,6 +7,7 @@ mod record;
 mod tests;
 mod walk;
 
+use crate::clock::Timestamp;
 use crate::secret::sha256;
 use crate::store::{Batch, Counts, SharedStore, StoreError};
 
@@ -97,9 +98,14 @@ pub enum MigrateError {
 type Result<T> = std::result::Result<T, MigrateError>;
 
 /// Copies what `from` holds and `to` lacks, and returns what both hold then. Nothing is written unless all that `to` holds
-/// comes from `from`.
-pub async fn migrate(from: &SharedStore, to: &SharedStore, told: &mut dyn FnMut(Progress)) -> Result<Moved> {
-    let mut migration = Migration { from, to, total: from.count().await.map_err(MigrateError::Source)?, told };
+/// comes from `from`. Sessions of which no token lives at `now` are nothing to either: a store may drop them at any moment.
+pub async fn migrate(
+    from: &SharedStore,
+    to: &SharedStore,
+    now: Timestamp,
+    told: &mut dyn FnMut(Progress),
+) -> Result<Moved> {
+    let mut migration = Migration { from, to, now, total: from.count().await.map_err(MigrateError::Source)?, told };
     if to.count().await.map_err(MigrateError::Target)? != Counts::default() {
         migration.look().await?;
     }
@@ -112,15 +118,20 @@ pub async fn migrate(from: &SharedStore, to: &SharedStore, told: &mut dyn FnMut(
 struct Migration<'a> {
     from: &'a SharedStore,
     to: &'a SharedStore,
+    now: Timestamp,
     total: Counts,
     told: &'a mut dyn FnMut(Progress),
 }
 
-impl Migration<'_> {
+impl<'a> Migration<'a> {
+    fn walk(&self, kind: Kind) -> Walk<'a> {
+        Walk::new(kind, self.now, self.from, self.to)
+    }
+
     /// Refuses a target that holds what the source does not.
     async fn look(&mut self) -> Result<()> {
         for kind in Kind::ALL {
-            let mut walk = Walk::new(kind, self.from, self.to);
+            let mut walk = self.walk(kind);
             let mut done = 0;
             while let Some(pair) = walk.next().await? {
                 match pair {
@@ -142,7 +153,7 @@ impl Migration<'_> {
     async fn copy(&mut self) -> Result<u64> {
         let mut copied = 0;
         for kind in Kind::ALL {
-            let mut walk = Walk::new(kind, self.from, self.to);
+            let mut walk = self.walk(kind);
             let (mut waiting, mut done) = (Vec::new(), 0);
             while let Some(pair) = walk.next().await? {
                 match pair {
@@ -176,7 +187,7 @@ impl Migration<'_> {
     async fn compare(&mut self) -> Result<[u8; 32]> {
         let mut digest = [0; 32];
         for kind in Kind::ALL {
-            let mut walk = Walk::new(kind, self.from, self.to);
+            let mut walk = self.walk(kind);
             let mut done = 0;
             while let Some(pair) = walk.next().await? {
                 match pair {

@@ -1,15 +1,18 @@
-//! Where accounts live. One trait of whole intents, each atomic, so that no caller gets and then puts.
-//! Holds no rule: what a refresh token means is `token::refresh`'s word, looked up inside the transaction.
+//! Where accounts live: in one file, or in a MongoDB that several gateways share. One trait of whole intents, each atomic, so
+//! that no caller gets and then puts. Holds no rule: what a refresh token means is `token::refresh`'s word, looked up inside the transaction.
 //! Every method that changes something has it on disk before it answers.
 
 pub mod migrate;
+pub mod mongo;
 pub mod records;
 pub mod sqlite;
+mod stored;
 
 #[cfg(test)]
 mod contract;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -152,7 +155,14 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the newest change's number, 0 if there is none.
     async fn last_change(&self) -> Result<i64>;
 
-    /// Deletes expired sessions and one-time tokens, and changes and retired keys that no live token can need any more (older than `keep_after`).
+    /// Returns when a change may have been made that [`Store::changes_after`] has not told: at once where the store hears of
+    /// it, else after the time in which it must be asked. For one task at a time.
+    async fn wait_for_change(&self) {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+
+    /// Deletes expired sessions and one-time tokens, and changes and retired keys that no live token can need any more (older
+    /// than `keep_after`).
     async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()>;
 
     /// Returns up to `limit` sessions in the order of their ids, expired ones too, beginning after `after`.

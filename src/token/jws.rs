@@ -1,6 +1,6 @@
 //! JWS compact serialisation (RFC 7515) over aws-lc: strict base64url, strict JSON, one signature, no surprises.
 //! Takes tokens that [`sign`] could have made and no others. The header never chooses how it is verified: `alg` is
-//! compared with the key's own, and no member but `alg`, `kid`, `typ` is taken. `claims` calls it; `foreign` borrows [`Parts`].
+//! compared with the key's own, and no member but `alg`, `kid`, `typ` is taken. `claims` calls it; `foreign` borrows `Parts`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -24,13 +24,23 @@ impl KeySet {
         (!keys.is_empty()).then(|| Self { keys, id: next_id() })
     }
 
+    /// Returns the set of somebody who has yet to learn their keys: nothing verifies, and nobody may sign with it.
+    pub fn unknown() -> Self {
+        Self { keys: Vec::new(), id: next_id() }
+    }
+
     /// Returns a number that no other set of keys in this process has: part of every cache key.
     pub fn id(&self) -> u64 {
         self.id
     }
 
+    /// Returns the key that signs; no set is asked for it but one that has keys.
     pub fn signing(&self) -> &Key {
         &self.keys[0]
+    }
+
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
     }
 
     pub fn find(&self, kid: &str) -> Option<&Key> {

@@ -1,5 +1,5 @@
 //! The apps behind: which server of an upstream takes a request, connections to it, and the way there and back.
-//! Everything is streamed. A request gets here only with a [`Permit`]; this room decides nothing about callers.
+//! Everything is streamed. A request gets here only with a [`Permit`](crate::policy::Permit); this room decides nothing about callers.
 
 mod balance;
 mod body;

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
 import harness  # noqa: E402
 
 FEW, MANY = 200, 1200
+# The scanner around `check_head` is inlined into what calls it; it only keeps count.
 CHECKS = {
-    "HTTP/1.1 GET": "server::scan::Scanner::scan",
-    "HTTP/1.1 POST, chunked": "server::scan::Scanner::scan",
+    "HTTP/1.1 GET": "http::wire::head::check_head",
     "HTTP/2 GET": "server::frames::Frames::scan",
     "HTTP/2 POST, 16 KiB": "server::frames::Frames::scan",
 }

@@ -10,6 +10,7 @@ mod harness_works;
 mod lifecycle;
 mod logs;
 mod mail;
+mod mongodb;
 mod selftest;
 mod serving;
 mod store;

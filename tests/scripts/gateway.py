@@ -24,7 +24,7 @@ COMMON = """
 listen = ["127.0.0.1:{port}"]
 ops_listen = "127.0.0.1:{ops_port}"
 [store]
-url = "sqlite:{folder}/vestibule.db"
+url = "{store}"
 [password]
 memory = "8KiB"
 iterations = 1
@@ -64,11 +64,13 @@ def wait_until(condition, what, seconds=20):
 class Gateway:
     """One configuration and store, and the process that runs on them now, if one does."""
 
-    def __init__(self, binary, folder, extra_config, tls="off"):
+    def __init__(self, binary, folder, extra_config, tls="off", store=None):
         self.binary, self.folder, self.tls = Path(binary).resolve(), Path(folder), tls
         self.port, self.ops_port = free_port(), free_port()
         self.config = self.folder / "vestibule.toml"
-        self.config.write_text(COMMON.format(port=self.port, ops_port=self.ops_port, folder=folder) + extra_config)
+        store = store or f"sqlite:{self.folder}/vestibule.db"
+        common = COMMON.format(port=self.port, ops_port=self.ops_port, store=store)
+        self.config.write_text(common + extra_config)
         self.process = None
 
     def start(self):

@@ -131,6 +131,7 @@ class Client:
 
     def __init__(self, promises, prefix):
         self.promises, self.prefix, self.people, self.sessions = promises, prefix, [], []
+        self.named = 0
 
     def do_something(self, connection):
         """One request, whose answer is held against the gateway from then on. Raises when there is none."""
@@ -142,13 +143,12 @@ class Client:
         random.choice(actions)(connection)
 
     def register(self, connection):
-        email = f"{self.prefix}-{len(self.people)}@example.com"
-        self.people.append(email)
+        # Nobody gets a name that was tried before: what was answered 503 may have been done.
+        email, self.named = f"{self.prefix}-{self.named}@example.com", self.named + 1
         status, answer = self.ask(connection, "/auth/register", {"email": email, "password": PASSWORD})
         if status == 201:
+            self.people.append(email)
             self.begin("registrations", email, answer, answer["user_id"])
-        else:
-            self.people.remove(email)
 
     def log_in(self, connection):
         email = random.choice(self.people)
@@ -166,16 +166,15 @@ class Client:
         session.pending = "refresh"
         status, answer = self.ask(connection, "/auth/refresh", {"refresh_token": session.refresh})
         if status == 200:
-            session.access, session.refresh = answer["access_token"], answer["refresh_token"]
+            session.access, session.refresh, session.pending = answer["access_token"], answer["refresh_token"], ""
             self.promises.keep("refreshes")
-        session.pending = ""
 
     def log_out(self, connection):
         session = self.sessions.pop(random.randrange(len(self.sessions)))
         session.pending = "logout"
         status, _ = self.ask(connection, "/auth/logout", {"refresh_token": session.refresh})
-        session.ended, session.pending = status == 204, ""
-        if session.ended:
+        if status == 204:
+            session.ended, session.pending = True, ""
             self.promises.keep("logouts")
 
     def ask(self, connection, path, document):

@@ -1,4 +1,4 @@
-//! Signing keys: listed, and replaced by a new one.
+//! Signing keys: listed, and replaced by a new one or by one that was made elsewhere.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::account::keys::new_key;
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use crate::telemetry::audit::Event;
-use crate::token::key::{Algorithm, KeyRecord};
+use crate::token::key::{Algorithm, Key, KeyRecord};
 
 impl Admin {
     /// Returns all keys of the store, newest first.
@@ -27,7 +27,28 @@ impl Admin {
         if algorithm.is_symmetric() {
             return Err(AdminError::SharedSecret(algorithm.name()));
         }
-        let key = new_key(algorithm, sealing, ahead, now)?;
+        self.publish_key(new_key(algorithm, sealing, ahead, now)?, now).await
+    }
+
+    /// Publishes a key that was made elsewhere, given as PKCS#8, as [`Admin::rotate_key`] does a new one; returns it.
+    pub async fn import_key(
+        &self,
+        algorithm: Algorithm,
+        pkcs8: &Secret<Vec<u8>>,
+        sealing: Option<&Secret<Vec<u8>>>,
+        (now, ahead): (Timestamp, Duration),
+    ) -> Result<KeyRecord> {
+        if algorithm.is_symmetric() {
+            return Err(AdminError::SharedSecret(algorithm.name()));
+        }
+        let key = Key::import(algorithm, pkcs8.expose(), sealing, now)?;
+        if self.store.list_keys().await?.iter().any(|known| known.kid == key.kid) {
+            return Err(AdminError::KnownKey(key.kid));
+        }
+        self.publish_key(KeyRecord { signs_from: now.plus(ahead), ..key }, now).await
+    }
+
+    async fn publish_key(&self, key: KeyRecord, now: Timestamp) -> Result<KeyRecord> {
         self.store.rotate_key(key.clone(), None).await?;
         self.record(Event::KeyRotated, None, None, now);
         Ok(key)

@@ -215,6 +215,8 @@ pub enum KeyCommand {
     List(Listing),
     /// Make a new signing key; the old one verifies until the last token it signed has expired
     Rotate(RotateKey),
+    /// Let a key that was made elsewhere sign from now on, as if it were a new one
+    Import(ImportKey),
 }
 
 /// The new key is published at once, in the key set and to every gateway on the store, and signs a little later.
@@ -226,6 +228,16 @@ pub struct RotateKey {
     /// keep for that long
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub ahead: Option<Duration>,
+}
+
+/// For a key that others know already, or that has to be made by a device. It must be of `auth.algorithm`.
+#[derive(Debug, Args)]
+pub struct ImportKey {
+    #[command(flatten)]
+    pub rotation: RotateKey,
+    /// The private key as PKCS#8 in PEM, `-----BEGIN PRIVATE KEY-----`; `-` reads it from stdin
+    #[arg(value_name = "FILE")]
+    pub key: String,
 }
 
 #[derive(Debug, Subcommand)]

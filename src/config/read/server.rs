@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use mongodb::options::ConnectionString;
 
 use crate::config::document::Fault;
 use crate::config::section::Section;
@@ -12,6 +13,7 @@ use crate::config::settings::{
     CertificateFiles, Log, LogFormat, Origin, Scheme, Server, Store, Tls, TlsMode, TlsVersion,
 };
 use crate::config::text::{self, Parsed};
+use crate::secret::Secret;
 
 const ADDRESS: &str = "an IP address and a port, such as \"0.0.0.0:8443\"";
 
@@ -142,19 +144,48 @@ fn certificate(section: &Section<'_>) -> CertificateFiles {
 
 pub(super) fn store(section: &Section<'_>) -> Store {
     let mut store = Store::default();
-    section.parsed("url", &mut store, "the path of a database file as \"sqlite:PATH\"", |text| {
-        let path = text.strip_prefix("sqlite:").ok_or_else(|| {
-            let looks_like_a_path = !text.is_empty() && !text.contains(':');
-            looks_like_a_path.then(|| format!("write `sqlite:{text}`"))
-        })?;
-        match path {
-            "" => Err(None),
-            ":memory:" => Err(Some("accounts must outlive the process: name a file".to_owned())),
-            _ if path.starts_with("//") => Err(Some(format!("write `sqlite:/{}`", path.trim_start_matches('/')))),
-            _ => Ok(Store::Sqlite { path: PathBuf::from(path) }),
-        }
+    let expected = "\"sqlite:PATH\" or \"mongodb://HOST,HOST/DATABASE?replicaSet=NAME\"";
+    section.parsed("url", &mut store, expected, |text| match text.split_once(':') {
+        Some(("sqlite", path)) => sqlite(path),
+        Some(("mongodb" | "mongodb+srv", _)) => mongodb(text),
+        Some(_) => Err(None),
+        None => Err((!text.is_empty()).then(|| format!("write `sqlite:{text}`"))),
     });
+    let mut given = String::new();
+    let expected = "up to 32 letters, digits or `_`, not beginning with a digit";
+    section.parsed("prefix", &mut given, expected, |text| {
+        let is_name = text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let begins_well = !text.starts_with(|first: char| first.is_ascii_digit());
+        if is_name && begins_well { Ok(text.to_owned()) } else { Err(None) }
+    });
+    match &mut store {
+        Store::MongoDb { prefix, .. } => *prefix = given,
+        Store::Sqlite { .. } if !given.is_empty() => {
+            let hint = "leave it out: a database file is Vestibule's alone".to_owned();
+            let fault = Fault::new("a prefix for an SQLite store", "a prefix only with a MongoDB store");
+            section.refuse("prefix", fault.hint(Some(hint)));
+        }
+        Store::Sqlite { .. } => {}
+    }
     store
+}
+
+fn sqlite(path: &str) -> Parsed<Store> {
+    match path {
+        "" => Err(None),
+        ":memory:" => Err(Some("accounts must outlive the process: name a file".to_owned())),
+        _ if path.starts_with("//") => Err(Some(format!("write `sqlite:/{}`", path.trim_start_matches('/')))),
+        _ => Ok(Store::Sqlite { path: PathBuf::from(path) }),
+    }
+}
+
+/// Judges by the driver's own reading; what it says is not repeated, because it may hold a part of the password.
+fn mongodb(url: &str) -> Parsed<Store> {
+    let hint = "characters such as `@`, `:` and `/` in a user name or password are written as %40, %3A and %2F";
+    match ConnectionString::parse(url) {
+        Ok(_) => Ok(Store::MongoDb { url: Secret::new(url.to_owned()), prefix: String::new() }),
+        Err(_why) => Err(Some(hint.to_owned())),
+    }
 }
 
 pub(super) fn log(section: &Section<'_>) -> Log {

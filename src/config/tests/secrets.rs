@@ -61,7 +61,9 @@ fn no_problem_shows_a_secret() {
         "[server]\nlisten = [\"env:S\"]",
         "[server]\npublic_url = \"env:S\"",
         "[log]\nlevel = \"env:S\"",
-        "[store]\nurl = \"mongodb://user:hunter2@host/db\"",
+        "[store]\nurl = \"mongodb://user:hunter2@host:hunter2/db\"",
+        "[store]\nurl = \"mongodb://user:hunter2@host/?w=hunter2&maxPoolSize=hunter2\"",
+        "[store]\nurl = \"env:S\"",
         "[upstream.a]\nservers = [\"http://user:hunter2@host\"]",
         "[upstream.a]\nservers = \"http://user:hunter2@host\"",
     ];

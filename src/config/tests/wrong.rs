@@ -133,7 +133,10 @@ fn certificates_and_mode_belong_together() {
         ),
         ("[tls]\nmin_version = \"1.1\"", "\"1.1\"", "\"1.2\" or \"1.3\""),
         ("[tls]\nmin_version = 1.2", "1.2", "write it in quotes"),
-        ("[store]\nurl = \"mongodb://a/b\"", "\"mongodb://a/b\"", "sqlite:PATH"),
+        ("[store]\nurl = \"postgres://a/b\"", "\"postgres://a/b\"", "\"sqlite:PATH\" or \"mongodb://"),
+        ("[store]\nurl = \"mongodb:///b\"", "\"mongodb:///b\"", "%40"),
+        ("[store]\nprefix = \"a_\"", "\"a_\"", "only with a MongoDB store"),
+        ("[store]\nprefix = \"a.b\"\nurl = \"mongodb://a\"", "\"a.b\"", "letters, digits"),
         ("[store]\nurl = \"a.db\"", "\"a.db\"", "write `sqlite:a.db`"),
         ("[store]\nurl = \"sqlite::memory:\"", "\"sqlite::memory:\"", "name a file"),
     ]);

@@ -14,8 +14,8 @@ use crate::store::{NewSession, NewUser, ProfileFields, RefreshRequest, SharedSto
 use crate::token::key::{Algorithm, KeyRecord};
 use crate::token::refresh::{self, RefreshPolicy, RefreshState};
 
-/// When every behaviour begins.
-pub(super) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+/// When every behaviour begins: in the year 2096, because MongoDB deletes by its own clock what has long expired.
+pub(super) const START: Timestamp = Timestamp::from_secs(4_000_000_000);
 
 /// Returns the moment `secs` after the beginning.
 pub(super) fn at(secs: u64) -> Timestamp {

@@ -41,6 +41,14 @@ impl Record {
         sha256(&[parts.to_string().as_bytes()])
     }
 
+    /// Whether it is a session of which no token lives.
+    pub(super) fn is_dead(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Session(session) => session.refresh.expires_at.max(session.access_expires_at) <= now,
+            Self::User(_) | Self::ApiKey(_) | Self::Key(_) | Self::Change(_) => false,
+        }
+    }
+
     /// Whether this record of the target was used after that of the source, so that overwriting it would lose something.
     /// Lines of the feed never change: one that differs is somebody else's.
     pub(super) fn is_newer(&self, source: &Self) -> bool {

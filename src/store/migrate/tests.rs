@@ -1,5 +1,7 @@
 //! Between two files; the contract holds every backend to what is asked of it here.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use super::*;
@@ -73,7 +75,7 @@ async fn furnished(home: &dyn Home, users: usize) -> SharedStore {
 }
 
 async fn run(from: &SharedStore, to: &SharedStore) -> Result<Moved> {
-    migrate(from, to, &mut |_| {}).await
+    migrate(from, to, START.minus(Duration::from_secs(1)), &mut |_| {}).await
 }
 
 #[tokio::test]
@@ -94,6 +96,19 @@ async fn the_way_there_and_back_ends_in_the_same_content() {
     let (from, between, back) = (furnished(&homes[0], 5).await, homes[1].open().await, homes[2].open().await);
     let there = run(&from, &between).await.unwrap();
     assert_eq!(run(&between, &back).await.unwrap(), there);
+}
+
+#[tokio::test]
+async fn sessions_of_which_no_token_lives_stay_behind_and_make_no_difference() {
+    let (home, other) = (TestHome::new(), TestHome::new());
+    let (from, to) = (furnished(&home, 3).await, other.open().await);
+    let user = from.list_users(None, 1).await.unwrap().remove(0).id;
+    let lasting = NewSession { access_expires_at: START.plus(Duration::from_secs(1)), ..session(&user) };
+    from.insert_session(lasting.clone()).await.unwrap();
+    let moved = migrate(&from, &to, START, &mut |_| {}).await.unwrap();
+    assert_eq!((moved.counts.users, moved.counts.sessions), (3, 1));
+    assert_eq!(to.find_session(lasting.id).await, from.find_session(lasting.id).await);
+    assert_eq!(from.count().await.unwrap().sessions, 7, "the source is only read");
 }
 
 #[tokio::test]
@@ -158,7 +173,7 @@ async fn a_source_that_is_written_to_meanwhile_is_noticed() {
     let (home, other) = (TestHome::new(), TestHome::new());
     let (from, to) = (furnished(&home, 3).await, other.open().await);
     let by_hand = Connection::open(home.path()).unwrap();
-    let outcome = migrate(&from, &to, &mut |progress| {
+    let outcome = migrate(&from, &to, START.minus(Duration::from_secs(1)), &mut |progress| {
         // The first word of comparing comes when the users have been seen and their sessions have not.
         if (progress.step, progress.kind) == (Step::Compare, Kind::Users) {
             by_hand.execute_batch("DELETE FROM sessions").unwrap();

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use super::record::Record;
 use super::{Kind, MigrateError, Result};
+use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
 use crate::store::{SharedStore, StoreError};
 
@@ -30,8 +31,8 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(kind: Kind, from: &'a SharedStore, to: &'a SharedStore) -> Self {
-        Self { source: Cursor::new(kind, from), target: Cursor::new(kind, to) }
+    pub(super) fn new(kind: Kind, now: Timestamp, from: &'a SharedStore, to: &'a SharedStore) -> Self {
+        Self { source: Cursor::new(kind, now, from), target: Cursor::new(kind, now, to) }
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Pair>> {
@@ -59,6 +60,7 @@ impl<'a> Walk<'a> {
 
 struct Cursor<'a> {
     kind: Kind,
+    now: Timestamp,
     store: &'a SharedStore,
     page: VecDeque<Record>,
     is_at_end: bool,
@@ -67,19 +69,20 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn new(kind: Kind, store: &'a SharedStore) -> Self {
-        Self { kind, store, page: VecDeque::new(), is_at_end: false, last_user: None, last_session: None }
+    fn new(kind: Kind, now: Timestamp, store: &'a SharedStore) -> Self {
+        Self { kind, now, store, page: VecDeque::new(), is_at_end: false, last_user: None, last_session: None }
     }
 
     async fn peek(&mut self) -> std::result::Result<Option<&Record>, StoreError> {
-        if self.page.is_empty() && !self.is_at_end {
-            self.page = self.read_page().await?.into();
-            match self.page.back() {
+        while self.page.is_empty() && !self.is_at_end {
+            let page = self.read_page().await?;
+            match page.last() {
                 Some(Record::User(user)) => self.last_user = Some(user.id.clone()),
                 Some(Record::Session(session)) => self.last_session = Some(session.id),
                 Some(Record::ApiKey(key)) => self.last_session = Some(key.0.id),
                 Some(Record::Key(_) | Record::Change(_)) | None => self.is_at_end = true,
             }
+            self.page = page.into_iter().filter(|record| !record.is_dead(self.now)).collect();
         }
         Ok(self.page.front())
     }

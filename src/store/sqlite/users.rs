@@ -6,41 +6,12 @@ use rusqlite::{Connection, Row, params};
 use super::values::{Profile, Roles};
 use super::{changes, one_time, sessions};
 use crate::clock::Timestamp;
-use crate::identity::email::Email;
-use crate::identity::username::Username;
 use crate::identity::{ExternalId, UserId};
+use crate::store::stored::Stored;
 use crate::store::{ChangeKind, NewSession, NewUser, PasswordChange, Result, StoreError, User, UserChange, UserKey};
 
-/// A user with the two keys that no other room sees again.
-struct Stored {
-    user: User,
-    email_key: Option<String>,
-    username_key: Option<String>,
-}
-
 pub(super) fn insert(database: &Connection, new: &NewUser, session: Option<&NewSession>) -> Result<User> {
-    let stored = Stored {
-        email_key: new.email.as_ref().map(|email| email.key().to_owned()),
-        username_key: new.username.as_ref().map(|username| username.key().to_owned()),
-        user: User {
-            id: new.id.clone(),
-            email: new.email.as_ref().map(|email| email.address().to_owned()),
-            username: new.username.as_ref().map(|username| username.name().to_owned()),
-            first_name: new.first_name.clone(),
-            last_name: new.last_name.clone(),
-            full_name: new.full_name.clone(),
-            phone: new.phone.clone(),
-            profile: new.profile.clone(),
-            external_id: new.external_id.clone(),
-            roles: new.roles.clone(),
-            is_active: new.is_active,
-            email_verified: new.email_verified,
-            password_hash: new.password_hash.clone(),
-            password_changed_at: new.now,
-            created_at: new.now,
-            updated_at: new.now,
-        },
-    };
+    let stored = Stored::of(new);
     refuse_taken(database, &stored, None)?;
     write(database, INSERT, &stored)?;
     if let Some(session) = session {
@@ -51,14 +22,7 @@ pub(super) fn insert(database: &Connection, new: &NewUser, session: Option<&NewS
 
 /// Puts a user of another store in the place of who is here under that id.
 pub(super) fn import(database: &Connection, user: User) -> Result<()> {
-    let no_name = |what| StoreError::Damaged(format!("user {} has {what} by which nobody could sign in", user.id));
-    let email = user.email.as_deref().map(|email| Email::parse(email).map_err(|_| no_name("an e-mail address")));
-    let username = user.username.as_deref().map(|name| Username::parse(name).map_err(|_| no_name("a user name")));
-    let stored = Stored {
-        email_key: email.transpose()?.map(|email| email.key().to_owned()),
-        username_key: username.transpose()?.map(|username| username.key().to_owned()),
-        user,
-    };
+    let stored = Stored::imported(user)?;
     let sql = if by_id(database, &stored.user.id)?.is_some() { UPDATE } else { INSERT };
     write(database, sql, &stored)
 }
@@ -93,7 +57,7 @@ pub(super) fn list(database: &Connection, after: Option<&UserId>, limit: usize) 
 pub(super) fn update(database: &Connection, id: &UserId, change: UserChange, now: Timestamp) -> Result<User> {
     let mut stored = stored(database, id)?.ok_or(StoreError::NotFound)?;
     let before = stored.user.clone();
-    apply(&mut stored, change);
+    stored.apply(change);
     if stored.user == before {
         return Ok(before);
     }
@@ -156,39 +120,6 @@ pub(super) fn upgrade_hash(database: &Connection, id: &UserId, expected: &str, h
         .prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
         .execute(params![id, expected, hash])?;
     if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
-}
-
-fn apply(stored: &mut Stored, change: UserChange) {
-    let user = &mut stored.user;
-    if let Some(email) = change.email {
-        let address = email.as_ref().map(|email| email.address().to_owned());
-        user.email_verified = user.email_verified && user.email == address;
-        user.email = address;
-        stored.email_key = email.as_ref().map(|email: &Email| email.key().to_owned());
-    }
-    if let Some(username) = change.username {
-        user.username = username.as_ref().map(|username| username.name().to_owned());
-        stored.username_key = username.as_ref().map(|username: &Username| username.key().to_owned());
-    }
-    set(&mut user.first_name, change.first_name);
-    set(&mut user.last_name, change.last_name);
-    set(&mut user.full_name, change.full_name);
-    set(&mut user.phone, change.phone);
-    for (name, value) in change.profile {
-        match value {
-            Some(value) => user.profile.insert(name, value),
-            None => user.profile.remove(&name),
-        };
-    }
-    set(&mut user.external_id, change.external_id);
-    set(&mut user.roles, change.roles);
-    set(&mut user.is_active, change.is_active);
-}
-
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
 }
 
 /// Says which name is taken, the e-mail first, by anyone but `except`. The indexes would refuse as well, but in an order of

@@ -1,12 +1,14 @@
 //! `token` and `key`.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::clients::h1;
 use crate::harness::command::{add_user, run, run_in};
 use crate::harness::people::{claims, part};
-use crate::harness::{PASSWORD, Person, serve};
+use crate::harness::{PASSWORD, Person, eventually_within, serve};
 
 #[tokio::test]
 async fn an_issued_token_works_at_the_running_gateway() {
@@ -65,5 +67,30 @@ async fn keys_are_listed_without_their_secret_and_rotate_leaves_one_that_signs()
     for key in &after {
         let names: Vec<&String> = key.as_object().unwrap().keys().collect();
         assert_eq!(names, ["algorithm", "created_at", "encrypted", "kid", "retired_at", "signs_from"]);
+    }
+}
+
+#[tokio::test]
+async fn a_key_made_elsewhere_signs_once_it_is_imported_and_comes_in_once() {
+    let (gateway, _upstream) = serve("").await;
+    let client = h1();
+    let person = Person::register(&gateway, &client, "ada@example.com").await;
+    let pem = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
+    let import = |pem: &str| run_in(gateway.folder.path(), &["key", "import", "-"], pem);
+    let told = import(&pem).ok();
+    let kid = told.split_whitespace().next().unwrap();
+    eventually_within(Duration::from_secs(30), "a new session has its token", async || {
+        let session = Person::log_in(&gateway, &client, "ada@example.com").await;
+        part(&session.access, 0)["kid"] == kid
+    })
+    .await;
+    let answer = person.get(&gateway, &client, "/auth/me").await;
+    assert_eq!(answer.status(), StatusCode::OK, "tokens of the old key stay good");
+    let again = import(&pem);
+    assert!(again.code == 1 && again.stderr.contains("is here already"), "{}", again.stderr);
+    let other = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap().serialize_pem();
+    for wrong in [other.as_str(), "no key", &pem.replace("PRIVATE", "PUBLIC")] {
+        let refused = import(wrong);
+        assert!(refused.code != 0 && refused.stderr.contains("PKCS#8"), "{}", refused.stderr);
     }
 }

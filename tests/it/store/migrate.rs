@@ -20,17 +20,17 @@ fn migrate(folder: &Path, to: &str) -> Done {
     run_in(folder, &["store", "migrate", "--from", "sqlite:vestibule.db", "--to", to], "")
 }
 
-async fn stopped(mut gateway: Gateway) -> Gateway {
+pub async fn stopped(mut gateway: Gateway) -> Gateway {
     gateway.signal("TERM");
     gateway.ended().await;
     gateway
 }
 
-/// Puts people into the file, each with a session, without asking anybody.
-fn fill(path: &Path) {
+/// Puts `many` people into the file, each with a session, without asking anybody.
+pub fn fill(path: &Path, many: u64) {
     let sql = format!(
         "BEGIN;
-         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {MANY})
+         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {many})
          INSERT INTO users (id, email, email_key, roles, is_active, email_verified, password_hash, password_changed_at,
                             created_at, updated_at)
          SELECT 'u' || n, 'u' || n || '@example.com', 'u' || n || '@example.com', '[\"editor\"]', 1, 0, '$h' || n, n, n, n
@@ -46,7 +46,7 @@ fn fill(path: &Path) {
 }
 
 /// Returns all rows of all tables as text, table by table.
-fn contents(path: &Path) -> Vec<String> {
+pub fn contents(path: &Path) -> Vec<String> {
     let connection = Connection::open(path).unwrap();
     let all = |table: &str| {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
@@ -90,7 +90,7 @@ async fn accounts_sessions_keys_and_what_was_revoked_are_there_afterwards() {
 async fn a_run_that_was_killed_is_continued_and_a_further_one_copies_nothing() {
     let gateway = stopped(serve("").await.0).await;
     let folder = gateway.folder.path();
-    fill(&file(&gateway));
+    fill(&file(&gateway), MANY);
     let arguments = ["store", "migrate", "--from", "sqlite:vestibule.db", "--to", "sqlite:moved.db"];
     let mut first = Background::start(folder, &arguments);
     first.stderr.line("a word of sessions", |line| line.starts_with("copying sessions: ")).await;

@@ -3,7 +3,7 @@
 mod backup;
 mod failure;
 mod keys;
-mod migrate;
+pub mod migrate;
 mod upgrade;
 
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use crate::harness::Gateway;
 
 /// Returns the file of a gateway's store.
-fn file(gateway: &Gateway) -> PathBuf {
+pub fn file(gateway: &Gateway) -> PathBuf {
     gateway.folder.path().join("vestibule.db")
 }
 

@@ -1,4 +1,4 @@
-//! From a row to a [`Newcomer`]: values as JSON, `MongoDB`'s extended JSON, CSV and `SQLite` write them.
+//! From a row to a [`Newcomer`]: values as JSON, MongoDB's extended JSON, CSV and `SQLite` write them.
 //! A value of a wrong kind refuses its row; it is never repeated.
 
 use std::result::Result;

@@ -1,0 +1,135 @@
+//! MongoDB is away: at the start, or while requests go on.
+
+use reqwest::{Client, Response, StatusCode};
+use serde_json::json;
+
+use super::{Faulty, gateway};
+use crate::harness::clients::h1;
+use crate::harness::fault_proxy::{FaultProxy, Line};
+use crate::harness::mongodb::{self, Deployment};
+use crate::harness::people::post;
+use crate::harness::{Gateway, PASSWORD, PATIENCE, Person, Upstream, WITHIN_A_SECOND, eventually_within};
+
+async fn log_in(gateway: &Gateway, client: &Client, email: &str) -> Response {
+    post(gateway, client, "/auth/login", &json!({ "email": email, "password": PASSWORD })).await
+}
+
+async fn get(client: &Client, url: String) -> StatusCode {
+    client.get(url).send().await.unwrap().status()
+}
+
+fn assert_is_unavailable(answer: &Response) {
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn a_start_without_the_store_serves_what_needs_none_and_becomes_whole_by_itself() {
+    let Some(deployment) = mongodb::stand_in() else { return };
+    let proxy = FaultProxy::before(&deployment.address()).await;
+    let (upstream, url, client) = (Upstream::start().await, proxy.url(&Deployment::new_database()), h1());
+    let before = gateway(&url, &upstream).await;
+    let ada = Person::register(&before, &client, "ada@example.com").await;
+    before.stop().await;
+
+    proxy.set(Line::Cut);
+    let gateway = gateway(&url, &upstream).await;
+    assert_eq!(get(&client, gateway.url("/")).await, StatusCode::OK);
+    assert_eq!(get(&client, gateway.url("/private")).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(get(&client, gateway.url("/auth/openapi.json")).await, StatusCode::OK);
+    assert_eq!(get(&client, gateway.ops_url("/healthz")).await, StatusCode::OK);
+    assert_eq!(get(&client, gateway.ops_url("/readyz")).await, StatusCode::SERVICE_UNAVAILABLE);
+    // Whether it was taken back is not known: neither passed nor called wrong.
+    assert_is_unavailable(&ada.get(&gateway, &client, "/private").await);
+    assert_is_unavailable(&log_in(&gateway, &client, "ada@example.com").await);
+    assert_is_unavailable(&client.get(gateway.url("/.well-known/jwks.json")).send().await.unwrap());
+    // What may be a token of ours reaches no app, even where nobody asks for one.
+    assert_eq!(ada.get(&gateway, &client, "/").await.status(), StatusCode::OK);
+    assert_eq!(upstream.last_request().header("authorization"), None);
+
+    proxy.set(Line::Whole);
+    let ready = async || get(&client, gateway.ops_url("/readyz")).await == StatusCode::OK;
+    eventually_within(PATIENCE, "ready by itself", ready).await;
+    assert_eq!(ada.get(&gateway, &client, "/private").await.status(), StatusCode::OK);
+    assert_eq!(log_in(&gateway, &client, "ada@example.com").await.status(), StatusCode::OK);
+}
+
+/// Plays a fault, and holds the gateway to what it promises while it lasts and afterwards.
+async fn survive(line: Line) {
+    let Some(faulty) = Faulty::start().await else { return };
+    let (gateway, client) = (&faulty.gateway, h1());
+    let ada = Person::register(gateway, &client, "ada@example.com").await;
+    assert_eq!(ada.get(gateway, &client, "/private").await.status(), StatusCode::OK);
+
+    faulty.proxy.set(line);
+    let unready = async || get(&client, gateway.ops_url("/readyz")).await != StatusCode::OK;
+    eventually_within(PATIENCE, "not ready", unready).await;
+    assert_is_unavailable(&log_in(gateway, &client, "ada@example.com").await);
+    for _ in 0..20 {
+        assert_eq!(ada.get(gateway, &client, "/private").await.status(), StatusCode::OK);
+    }
+
+    faulty.proxy.set(Line::Whole);
+    let signed_in = async || log_in(gateway, &client, "ada@example.com").await.status() == StatusCode::OK;
+    eventually_within(PATIENCE, "people sign in again", signed_in).await;
+    // What was ended after the return is refused as ever.
+    ada.log_out(gateway, &client).await;
+    assert_eq!(ada.get(gateway, &client, "/private").await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn valid_tokens_outlive_a_cut() {
+    survive(Line::Cut).await;
+}
+
+#[tokio::test]
+async fn valid_tokens_outlive_resets() {
+    survive(Line::Reset).await;
+}
+
+#[tokio::test]
+async fn valid_tokens_outlive_silence() {
+    survive(Line::Stalled).await;
+}
+
+#[tokio::test]
+async fn connections_that_went_silent_for_ever_are_replaced() {
+    let Some(faulty) = Faulty::start().await else { return };
+    let client = h1();
+    let ada = Person::register(&faulty.gateway, &client, "ada@example.com").await;
+    faulty.proxy.set(Line::HalfOpen);
+    let signed_in = async || log_in(&faulty.gateway, &client, "ada@example.com").await.status() == StatusCode::OK;
+    eventually_within(PATIENCE, "people sign in over new connections", signed_in).await;
+    assert_eq!(ada.get(&faulty.gateway, &client, "/private").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_slow_store_makes_accounts_slow_and_nothing_else() {
+    let Some(faulty) = Faulty::start().await else { return };
+    let client = h1();
+    let ada = Person::register(&faulty.gateway, &client, "ada@example.com").await;
+    faulty.proxy.set(Line::Delayed(std::time::Duration::from_millis(100)));
+    let (signed_in, served) = tokio::join!(
+        log_in(&faulty.gateway, &client, "ada@example.com"),
+        ada.get(&faulty.gateway, &client, "/private")
+    );
+    assert_eq!((signed_in.status(), served.status()), (StatusCode::OK, StatusCode::OK));
+}
+
+#[tokio::test]
+async fn what_was_taken_back_elsewhere_during_a_cut_is_refused_after_it() {
+    let Some(faulty) = Faulty::start().await else { return };
+    let url = std::fs::read_to_string(faulty.gateway.config_file()).unwrap();
+    let database = url.split("vestibule_test_").nth(1).unwrap().split('?').next().unwrap();
+    let elsewhere = mongodb::stand_in().unwrap().url(&format!("vestibule_test_{database}"));
+    let (elsewhere, client) = (gateway(&elsewhere, &faulty.upstream).await, h1());
+    let ada = Person::register(&faulty.gateway, &client, "ada@example.com").await;
+    assert_eq!(ada.get(&faulty.gateway, &client, "/private").await.status(), StatusCode::OK);
+
+    faulty.proxy.set(Line::Cut);
+    ada.log_out(&elsewhere, &client).await;
+    assert_eq!(ada.get(&elsewhere, &client, "/private").await.status(), StatusCode::UNAUTHORIZED);
+    faulty.proxy.set(Line::Whole);
+    let refused = async || ada.get(&faulty.gateway, &client, "/private").await.status() == StatusCode::UNAUTHORIZED;
+    eventually_within(WITHIN_A_SECOND * 2, "refused after the return", refused).await;
+}
