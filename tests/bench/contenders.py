@@ -3,16 +3,20 @@
 Every contender is one process family of its own, so that its CPU time can be told from that of the others.
 """
 
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from gateway import Gateway, children_of, free_port, register  # noqa: E402
+from gateway import Gateway, children_of, free_port, register, wait_until  # noqa: E402
 
-import tokens  # noqa: E402
+import configurations as conf  # noqa: E402
+import keys  # noqa: E402
 
 ISSUER = "https://bench.example"
 SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -20,114 +24,12 @@ EMAIL = "bench@example.com"
 BODIES = {"1k": 1024, "100k": 100 * 1024}
 SHARED_ALGORITHMS = ("HS256", "RS256", "ES256")
 ALGORITHMS = (*SHARED_ALGORITHMS, "EdDSA")
-
-NGINX = """
-daemon off;
-worker_processes {workers};
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-    uwsgi_temp_path {folder}; scgi_temp_path {folder};
-    {http}
-}}
-"""
-
-NGINX_UPSTREAM = """
-    server {{
-        listen 127.0.0.1:{port};
-        root {folder};
-        location = /seen {{ return 200 "$http_x_user_id"; }}
-    }}
-    server {{
-        listen 127.0.0.1:{auth_port};
-        location / {{ add_header X-User-Id somebody; add_header X-User-Email {email}; return 200; }}
-    }}
-"""
-
-NGINX_PROXY = """
-    upstream app {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
-    upstream auth {{ server 127.0.0.1:{auth}; keepalive 256; keepalive_requests 1000000000; }}
-    server {{
-        listen 127.0.0.1:{port}{listen_options};
-        ssl_certificate {certificate}; ssl_certificate_key {certificate};
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-        proxy_set_header X-User-Id "{user_id}";
-        proxy_set_header X-User-Email "{user_email}";
-        location / {{ {auth_request} proxy_pass http://app; }}
-        location = /_auth {{
-            internal;
-            proxy_pass http://auth;
-            proxy_pass_request_body off;
-            # One of these in a location replaces all of those above it.
-            proxy_set_header Connection "";
-            proxy_set_header Content-Length "";
-        }}
-    }}
-"""
-
-HAPROXY = """
-global
-    nbthread {workers}
-    maxconn 4096
-defaults
-    mode http
-    timeout client 60s
-    timeout server 60s
-    timeout connect 5s
-    http-reuse always
-frontend public
-    bind 127.0.0.1:{port}{bind_options}
-    {rules}
-    default_backend app
-backend app
-    server app 127.0.0.1:{upstream}
-"""
-
-# What Vestibule does as well: the signature, the algorithm, who issued it and whether it is over; no header of the caller's
-# own that says who they are, and two that do.
-HAPROXY_JWT = """
-    http-request set-var(txn.bearer) http_auth_bearer
-    http-request set-var(txn.algorithm) var(txn.bearer),jwt_header_query('$.alg')
-    http-request set-var(txn.issuer) var(txn.bearer),jwt_payload_query('$.iss')
-    http-request set-var(txn.now) date()
-    http-request set-var(txn.left) var(txn.bearer),jwt_payload_query('$.exp','int'),sub(txn.now)
-    http-request deny deny_status 401 unless {{ var(txn.algorithm) -m str {algorithm} }}
-    http-request deny deny_status 401 unless {{ var(txn.issuer) -m str {issuer} }}
-    http-request deny deny_status 401 unless {{ var(txn.left) -m int gt 0 }}
-    http-request deny deny_status 401 unless {{ var(txn.bearer),jwt_verify(txn.algorithm,"{key}") 1 }}
-    http-request del-header x-user- -m beg
-    http-request set-header x-user-id %[var(txn.bearer),jwt_payload_query('$.sub')]
-    http-request set-header x-user-email %[var(txn.bearer),jwt_payload_query('$.email')]
-"""
-
-VESTIBULE = """
-[auth]
-algorithm = "{algorithm}"
-issuer = "{issuer}"
-access_ttl = "12h"
-{secret}
-[[tls.certificate]]
-cert = "{certificate}"
-key = "{certificate}"
-[[route]]
-path = "/"
-access = "public"
-upstream = "http://127.0.0.1:{upstream}"
-[[route]]
-path = "/private"
-strip_prefix = true
-upstream = "http://127.0.0.1:{upstream}"
-"""
+HAPROXY_PLAIN = "HAProxy plain"
 
 
 @dataclass
 class Case:
-    """One line of the table: where requests go and what they carry."""
+    """One line of a table: where requests go and what they carry."""
 
     name: str
     product: str
@@ -136,15 +38,23 @@ class Case:
     prefix: str = ""
     token: str = ""
     is_protected: bool = False
-    is_tls: bool = False
+    # A file with a path and a token a line, for requests that are not all alike.
+    lines: Path | None = None
+
+    @property
+    def port(self):
+        return int(self.origin.rpartition(":")[2])
+
+    def path(self, name):
+        return f"{self.prefix}/{name}"
 
     def url(self, name):
-        return f"{self.origin}{self.prefix}/{name}"
+        return self.origin + self.path(name)
 
 
 @dataclass
 class Field:
-    """Everything that runs for a measurement; stops it at the end."""
+    """Everything that runs for a group of measurements; stops it at the end."""
 
     binary: Path
     folder: Path
@@ -153,7 +63,9 @@ class Field:
     gateways: list = field(default_factory=list)
 
     def __enter__(self):
-        self.certificate = tokens.make_certificate(self.folder)
+        # nginx's workers run as another user.
+        self.folder.chmod(0o755)
+        self.certificate = keys.make_certificate(self.folder)
         self.upstream, self.auth = self.start_upstream()
         return self
 
@@ -166,126 +78,117 @@ class Field:
             process.wait(timeout=20)
 
     def subfolder(self, name):
-        folder = self.folder / name
-        folder.mkdir()
-        # nginx's workers run as another user.
-        self.folder.chmod(0o755)
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
         folder.chmod(0o777)
         return folder
 
-    def run(self, *command):
-        process = subprocess.Popen([str(word) for word in command])
+    def run(self, *command, output=None):
+        process = subprocess.Popen([str(word) for word in command], stdout=output)
         self.processes.append(process)
         return process.pid
 
-    def start_nginx(self, name, workers, http):
-        folder = self.subfolder(name)
+    def start_nginx(self, http, workers, is_logging=False):
+        folder = self.subfolder("nginx")
         for body, length in BODIES.items():
             (folder / body).write_bytes(b"x" * length)
         config = folder / "nginx.conf"
-        config.write_text(NGINX.format(workers=workers, folder=folder, http=http.replace("@folder@", str(folder))))
+        access_log = f"{folder}/access.log" if is_logging else "off"
+        http = http.replace("@folder@", str(folder))
+        config.write_text(conf.NGINX.format(workers=workers, folder=folder, access_log=access_log, http=http))
         return self.run("/usr/sbin/nginx", "-c", config, "-p", folder, "-e", folder / "error.log")
 
     def start_upstream(self):
         port, auth_port = free_port(), free_port()
-        http = NGINX_UPSTREAM.format(port=port, auth_port=auth_port, folder="@folder@", email=EMAIL)
-        self.start_nginx("upstream", 1, http)
+        self.start_nginx(conf.NGINX_UPSTREAM.format(port=port, auth_port=auth_port, folder="@folder@", email=EMAIL), 1)
         return port, auth_port
 
-    def nginx(self, name, is_tls=False, asks_auth=False):
+    def nginx(self, name="nginx plain", is_tls=False, asks_auth=False, is_logging=False):
         """Returns the case of nginx as a plain proxy, or one that asks the auth service for each request."""
         port = free_port()
-        ask = "auth_request /_auth; auth_request_set $id $upstream_http_x_user_id; auth_request_set $email $upstream_http_x_user_email;"
-        pid = self.start_nginx(
-            name.replace(" ", "-").replace(",", ""),
-            self.workers,
-            NGINX_PROXY.format(
-                port=port,
-                listen_options=" ssl" if is_tls else "",
-                certificate=self.certificate,
-                upstream=self.upstream,
-                auth=self.auth,
-                auth_request=ask if asks_auth else "",
-                user_id="$id" if asks_auth else "",
-                user_email="$email" if asks_auth else "",
-            ),
+        http = conf.NGINX_PROXY.format(
+            port=port,
+            listen_options=" ssl" if is_tls else "",
+            certificate=self.certificate,
+            upstream=self.upstream,
+            auth=self.auth,
+            auth_request=conf.AUTH_REQUEST if asks_auth else "",
+            user_id="$id" if asks_auth else "",
+            user_email="$email" if asks_auth else "",
         )
         # The auth service says yes to everybody, so nothing is protected that a check could be refused at.
-        return Case(name, "nginx", [pid], origin(is_tls, port), is_tls=is_tls)
+        return Case(name, "nginx", [self.start_nginx(http, self.workers, is_logging)], origin(is_tls, port))
 
-    def haproxy(self, name, is_tls=False, algorithm="", key="", token=""):
-        """Returns the case of HAProxy as a plain proxy, or one that verifies tokens of `algorithm` with `key`."""
-        port = free_port()
-        rules = HAPROXY_JWT.format(algorithm=algorithm, issuer=ISSUER, key=key) if algorithm else ""
-        folder = self.subfolder(name.replace(" ", "-").replace(",", ""))
+    def haproxy(self, name=HAPROXY_PLAIN, is_tls=False, is_logging=False, rules="", mode="http"):
+        """Returns the case of HAProxy as a plain proxy, or with more rules."""
+        port, folder = free_port(), self.subfolder("haproxy")
         config = folder / "haproxy.cfg"
-        bind = f" ssl crt {self.certificate} alpn h2,http/1.1" if is_tls else ""
-        config.write_text(
-            HAPROXY.format(workers=self.workers, port=port, bind_options=bind, rules=rules, upstream=self.upstream)
+        text = conf.HAPROXY.format(
+            workers=self.workers,
+            mode=mode,
+            port=port,
+            bind_options=f" ssl crt {self.certificate} alpn h2,http/1.1" if is_tls else "",
+            rules=rules,
+            reuse="http-reuse always" if mode == "http" else "",
+            upstream=self.upstream,
+            log_target="log stdout format raw local0 info" if is_logging else "",
+            log="log global\n    option httplog" if is_logging else "",
         )
-        pid = self.run("/usr/sbin/haproxy", "-db", "-q", "-f", config)
-        return Case(name, "HAProxy", [pid], origin(is_tls, port), token=token, is_protected=bool(algorithm), is_tls=is_tls)
+        config.write_text(text)
+        with open(folder / "output.log", "wb") as output:
+            pid = self.run("/usr/sbin/haproxy", "-db", "-q", "-f", config, output=output)
+        return Case(name, "HAProxy", [pid], origin(is_tls, port))
 
-    def vestibule(self, algorithm, is_tls=False):
+    def haproxy_jwt(self, gateway, token, algorithm, **how):
+        """Returns the case of HAProxy that verifies the gateway's tokens."""
+        key = SECRET if algorithm == "HS256" else keys.public_key_file(gateway, self.folder / f"{algorithm}.pem")
+        rules = conf.HAPROXY_JWT.format(algorithm=algorithm, issuer=ISSUER, key=key)
+        case = self.haproxy(f"HAProxy jwt_verify {algorithm}", rules=rules, **how)
+        case.token, case.is_protected = token, True
+        return case
+
+    def pump(self):
+        """Returns the case that carries bytes and reads none of them: the floor."""
+        return self.haproxy("byte pump (HAProxy, mode tcp)", mode="tcp")
+
+    def vestibule(self, algorithm, is_tls=False, is_logging=False, routes=0):
         """Returns the gateway that signs with `algorithm`, and an access token of it."""
-        folder = self.subfolder(f"vestibule-{algorithm}{'-tls' if is_tls else ''}")
-        secret = f'secret = "{SECRET}"' if algorithm.startswith("HS") else ""
-        config = VESTIBULE.format(
-            algorithm=algorithm, issuer=ISSUER, secret=secret, certificate=self.certificate, upstream=self.upstream
+        config = conf.VESTIBULE.format(
+            algorithm=algorithm,
+            issuer=ISSUER,
+            secret=f'secret = "{SECRET}"' if algorithm == "HS256" else "",
+            upstream=self.upstream,
+            tls=conf.VESTIBULE_TLS.format(certificate=self.certificate) if is_tls else "",
         )
-        if not is_tls:
-            config = "\n".join(line for line in config.splitlines() if self.certificate.name not in line)
-            config = config.replace("[[tls.certificate]]", "")
-        gateway = Gateway(self.binary, folder, config, tls="files" if is_tls else "off")
+        config += "".join(conf.VESTIBULE_ROUTE.format(number=number) for number in range(routes))
+        gateway = Gateway(self.binary, self.subfolder("vestibule"), config, tls="files" if is_tls else "off")
+        if is_logging:
+            gateway.config.write_text(gateway.config.read_text().replace("access = false", "access = true"))
         gateway.start()
         self.gateways.append(gateway)
         gateway.wait_until_ready()
         return gateway, register(gateway.connect(), EMAIL)["access_token"]
 
-    def families(self, cases):
-        """Fills in the processes of each case, once all have started their workers."""
+    def settle(self, cases):
+        """Waits until all listen and have started their workers, and fills in the processes of each."""
+        for case in cases:
+            wait_until(lambda port=case.port: is_open(port), f"{case.name} listens")
+        time.sleep(0.5)
         for case in cases:
             case.family = children_of(case.family[0])
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def origin(is_tls, port):
     return f"{'https' if is_tls else 'http'}://127.0.0.1:{port}"
 
 
-def vestibule_case(name, gateway, token):
-    return Case(
-        name,
-        "Vestibule",
-        [gateway.process.pid],
-        gateway.url(""),
-        prefix="/private" if token else "",
-        token=token,
-        is_protected=bool(token),
-        is_tls=gateway.tls != "off",
-    )
+def public(gateway, name="Vestibule public", **how):
+    return Case(name, "Vestibule", [gateway.process.pid], gateway.url(""), **how)
 
 
-def cleartext_cases(ground):
-    """Returns the cases without TLS; HAProxy's plain one first, to which the others are compared."""
-    cases = [ground.haproxy("HAProxy plain"), ground.nginx("nginx plain")]
-    for algorithm in ALGORITHMS:
-        gateway, token = ground.vestibule(algorithm)
-        if algorithm == ALGORITHMS[0]:
-            cases.append(vestibule_case("Vestibule public", gateway, ""))
-        if algorithm in SHARED_ALGORITHMS:
-            key = SECRET if algorithm == "HS256" else tokens.public_key_file(gateway, ground.folder / f"{algorithm}.pem")
-            name = f"HAProxy jwt_verify {algorithm}"
-            cases.append(ground.haproxy(name, algorithm=algorithm, key=key, token=token))
-        cases.append(vestibule_case(f"Vestibule {algorithm}", gateway, token))
-    cases.append(ground.nginx("nginx auth_request", asks_auth=True))
-    return cases
-
-
-def tls_cases(ground):
-    gateway, token = ground.vestibule("EdDSA", is_tls=True)
-    return [
-        ground.haproxy("HAProxy plain, TLS", is_tls=True),
-        ground.nginx("nginx plain, TLS", is_tls=True),
-        vestibule_case("Vestibule public, TLS", gateway, ""),
-        vestibule_case("Vestibule EdDSA, TLS", gateway, token),
-    ]
+def protected(gateway, token, name, **how):
+    return public(gateway, name, prefix="/private", token=token, is_protected=True, **how)

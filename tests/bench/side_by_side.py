@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Measures Vestibule beside HAProxy and nginx on this machine: CPU time of the proxy per request, and waiting times.
+"""Measures Vestibule beside HAProxy and nginx on this machine: CPU time of the proxy per request, waiting times, memory.
 
     cargo build --release && tests/bench/side_by_side.py
+    tests/bench/side_by_side.py --quick
+    tests/bench/side_by_side.py --cases tls,memory
+    tests/bench/side_by_side.py --markdown         # measures nothing: puts results.json into README.md, and draws it
 
 All stand before the same upstream and are driven in turn, round after round, so that whatever else the machine does weighs
 on all alike. README.md beside this file says what is compared and how to read it. Needs, on Debian:
@@ -9,6 +12,7 @@ apt-get install nginx haproxy wrk nghttp2-client openssl
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -21,32 +25,16 @@ from pathlib import Path
 
 import contenders
 import measure
+import plot
 import table
 from gateway import RELEASE_BINARY, end_on_sigterm
+from groups import GROUPS
 
+HERE = Path(__file__).resolve().parent
+# What README.md shows; some groups alone don't replace it.
+RESULTS = HERE / "results.json"
+PART = HERE.parents[1] / "target/side_by_side.json"
 PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk", "h2load": "nghttp2-client", "openssl": "openssl"}
-# A run counts as disturbed when processes that have nothing to do with it took more of the machine's CPU time than this.
-QUIET = 0.03
-# What is driven with big bodies too: there it is bytes that cost, whatever the algorithm.
-SELECTED = ("HAProxy plain", "nginx plain", "Vestibule public", "Vestibule HS256", "HAProxy jwt_verify HS256")
-
-
-def loads(options):
-    """Yields each load and the names of the cases it is for; all where there are none."""
-    for connections in options.connections:
-        yield measure.Load(f"1 KiB, {connections} connections, cleartext", "1k", connections), ()
-    if options.only_small:
-        return
-    yield measure.Load("100 KiB, 64 connections, cleartext", "100k", 64), SELECTED
-    yield measure.Load("1 KiB, 64 connections, TLS 1.3", "1k", 64), "TLS"
-    yield measure.Load("1 KiB, 8 connections of 8 streams, HTTP/2 over TLS 1.3", "1k", 64, is_h2=True), "TLS"
-
-
-def chosen(cases, names):
-    if names == "TLS":
-        # nginx 1.22 speaks HTTP/2 only where it is told to; it stays with HTTP/1.1 here.
-        return [case for case in cases if case.is_tls]
-    return [case for case in cases if not case.is_tls and (not names or case.name in names)]
 
 
 def versions(binary):
@@ -69,68 +57,98 @@ def check_tools(binary):
     if missing:
         sys.exit("missing tools: apt-get install " + " ".join(missing))
     if not binary.exists():
-        sys.exit(f"{binary} is not there: cargo build --release")
+        sys.exit(f"{binary} is not there: cargo build --release, or --binary FILE")
 
 
-def warm_run(case, load, options, folder):
-    measure.run(case, load, 1, folder)
-    measure.settle(0.1)
-    measured = measure.run(case, load, options.seconds, folder)
-    measure.settle(0.1)
-    return measured
+def one_run(case, load, seconds, folder):
+    load.prepare(case, load, seconds, folder)
+    measure.settle()
+    return load.figures(case, load, seconds, folder)
 
 
 def drive(cases, load, options, folder):
     """Returns the rounds of each case by name."""
     runs = {case.name: [] for case in cases}
-    for number in range(options.rounds):
+    is_repeatable = load.figures is measure.cost
+    for number in range(options.rounds if is_repeatable else 1):
         # Every other round goes backwards, so that no one always follows the same neighbour.
         for case in cases if number % 2 == 0 else reversed(cases):
-            runs[case.name].append(measure.quietest(options.attempts, QUIET, lambda: warm_run(case, load, options, folder)))
-        print(f"  {load.name}: round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+
+            def run(seconds=options.seconds, case=case):
+                return one_run(case, load, seconds, folder)
+
+            if number == 0 and is_repeatable:
+                with contextlib.suppress(measure.StarvedError):
+                    run(seconds=1)
+            runs[case.name].append(measure.quietest(options.attempts, run))
+        print(f"  {load.name}: round {number + 1}", file=sys.stderr, flush=True)
     return runs
 
 
-def compare(options, folder):
-    """Returns the whole result: what was measured, the load of the machine around it, and all runs."""
-    workers = options.workers or os.cpu_count()
-    result = {"measured": versions(options.binary), "load_before": os.getloadavg()[0], "seconds": options.seconds}
-    results = []
-    with contenders.Field(options.binary, Path(folder), workers) as ground:
-        cases = contenders.cleartext_cases(ground)
-        cases += [] if options.only_small else contenders.tls_cases(ground)
-        for case in cases:
-            measure.settle(0.05)
-            measure.check(case)
-        ground.families(cases)
-        for load, names in loads(options):
-            of_load = chosen(cases, names)
-            if load.is_h2:
-                of_load = [case for case in of_load if case.product != "nginx"]
-            results.append((load, drive(of_load, load, options, folder)))
-            print("\n".join(["", load.name, "", *table.lines(results[-1][1]), "", table.disturbance(results[-1][1])]), flush=True)
-    plain = {load.name: {name: [run.as_dict() for run in rounds] for name, rounds in runs.items()} for load, runs in results}
-    return result | {"runs": plain}
+def run_group(name, options):
+    """Yields the finished tables of one group."""
+    with tempfile.TemporaryDirectory(prefix="side-by-side-") as folder:
+        with contenders.Field(options.binary, Path(folder), options.workers or os.cpu_count()) as ground:
+            for load, cases in GROUPS[name](ground):
+                ground.settle(cases)
+                for case in cases:
+                    measure.check(case)
+                runs = drive(cases, load, options, ground.folder)
+                print("\n" + table.section(load.name, runs), flush=True)
+                yield {"group": name, "name": load.name, "runs": runs}
+
+
+def publish(path):
+    """Puts what was measured into README.md, and draws it."""
+    if not path.exists():
+        sys.exit(f"{path} is not there: measure first, with the same command without --markdown")
+    result = json.loads(path.read_text())
+    pictures = plot.draw_all(result, HERE)
+    table.write_into(HERE / "README.md", result, pictures)
+    print(f"{HERE / 'README.md'} and {len(pictures)} plots show {path}")
+
+
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", type=Path, default=RELEASE_BINARY)
+    parser.add_argument("--cases", default=",".join(GROUPS), help="groups to measure, of: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="plain and tls, two rounds of two seconds")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2, help="of each run; a second of warm-up goes before the first")
+    parser.add_argument("--attempts", type=int, default=4, help="at a run, until nothing else disturbs it")
+    parser.add_argument("--workers", type=int, default=0, help="of HAProxy and nginx; 0 is one per core, as Vestibule has")
+    parser.add_argument("--json", type=Path, help=f"where every run is written; {RESULTS.name} here for all groups, else {PART}")
+    parser.add_argument("--markdown", action="store_true", help="measure nothing; put that file into README.md and the plots")
+    options = parser.parse_args()
+    if options.quick:
+        options.cases, options.rounds, options.seconds = "plain,tls", 2, 2
+    options.cases = options.cases.split(",")
+    options.json = options.json or (RESULTS if options.markdown or options.cases == list(GROUPS) else PART)
+    if unknown := [name for name in options.cases if name not in GROUPS]:
+        parser.error(f"--cases: found {', '.join(unknown)}, expected some of {', '.join(GROUPS)}")
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=Path, default=RELEASE_BINARY)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5, help="of each run; a second of warm-up goes before")
-    parser.add_argument("--connections", type=int, nargs="+", default=[64], help="keep-alive connections for small answers")
-    parser.add_argument("--attempts", type=int, default=4, help="at a run, until nothing else disturbs it")
-    parser.add_argument("--workers", type=int, default=0, help="of HAProxy and nginx; 0 is one per core, as Vestibule has")
-    parser.add_argument("--only-small", action="store_true", help="only 1 KiB answers in cleartext")
-    parser.add_argument("--json", type=Path, default=Path("side_by_side.json"))
-    options = parser.parse_args()
+    options = read_options()
+    if options.markdown:
+        return publish(options.json)
     end_on_sigterm()
     check_tools(options.binary)
-    with tempfile.TemporaryDirectory(prefix="side-by-side-") as folder:
-        result = compare(options, folder)
-    options.json.write_text(json.dumps(result, indent=1))
-    print("\n" + "; ".join(result["measured"].values()) + f"; load before: {result['load_before']:.2f}")
-    print(f"{options.rounds} rounds of {options.seconds} s; every run is in {options.json}")
+    result = {
+        "measured": versions(options.binary),
+        "load_before": os.getloadavg()[0],
+        "seconds": options.seconds,
+        "rounds": options.rounds,
+        "tables": [],
+    }
+    print(table.conditions(result) + f" Load before: {result['load_before']:.2f}.")
+    for name in options.cases:
+        for finished in run_group(name, options):
+            result["tables"].append(finished)
+            # After each, so that an interrupted run has lost nothing but what it was at.
+            options.json.write_text(json.dumps(result, indent=1))
+    print(f"every run is in {options.json}")
 
 
 if __name__ == "__main__":

@@ -1,41 +1,85 @@
-"""Makes a table of medians out of the runs."""
+"""Makes tables of medians out of the runs, and puts them into README.md."""
 
 from statistics import median
 
-HEADING = "| case | CPU µs/request | spread | ÷ HAProxy plain | spread | requests/s | p50 ms | p99 ms |"
-RULE = "|---|--:|--:|--:|--:|--:|--:|--:|"
+BEGIN, END = "<!-- measured: side_by_side.py --markdown -->", "<!-- /measured -->"
 
 
 def lines(runs):
     """Returns the table of one load: `runs` holds the rounds of each case by name, the one to compare with first."""
     base = next(iter(runs.values()))
-    yield HEADING
-    yield RULE
+    key, columns = ("kib", MEMORY) if "kib" in base[0] else ("cpu", COST)
+    headings = ["case", *columns]
+    yield f"| {' | '.join(headings)} |"
+    yield "|---" + "|--:" * len(columns) + "|"
     for name, rounds in runs.items():
-        cpu = [run.cpu for run in rounds]
         # Each round against the same round of the base: what else the machine did then weighed on both.
-        ratios = [run.cpu / other.cpu for run, other in zip(rounds, base)]
-        rate = median(run.rate for run in rounds)
-        cells = [
-            name,
-            f"{median(cpu):.1f}",
-            f"{min(cpu):.1f}–{max(cpu):.1f}",
-            f"{median(ratios):.2f}",
-            f"{min(ratios):.2f}–{max(ratios):.2f}",
-            f"{rate:,.0f}",
-            millis([run.p50 for run in rounds]),
-            millis([run.p99 for run in rounds]),
-        ]
-        yield f"| {' | '.join(cells)} |"
+        ratios = ratios_of(rounds, base, key)
+        yield f"| {' | '.join([name, *(column(rounds, ratios) for column in columns.values())])} |"
+
+
+def ratios_of(rounds, base, key="cpu"):
+    return [run[key] / other[key] for run, other in zip(rounds, base)]
+
+
+def times(key):
+    """Returns a column of milliseconds; empty where the load generator doesn't say."""
+
+    def column(rounds, _):
+        values = [run[key] for run in rounds]
+        return "–" if None in values else f"{median(values) / 1000:.2f}"
+
+    return column
+
+
+def span(values, form):
+    return f"{min(values):{form}}–{max(values):{form}}"
+
+
+def middle(key, form):
+    return lambda rounds, _: f"{median(run[key] for run in rounds):{form}}"
+
+
+COST = {
+    "CPU µs/request": middle("cpu", ".1f"),
+    "spread": lambda rounds, _: span([run["cpu"] for run in rounds], ".1f"),
+    "÷ HAProxy plain": lambda _, ratios: f"{median(ratios):.2f}",
+    "spread of that": lambda _, ratios: span(ratios, ".2f"),
+    "requests/s": middle("rate", ",.0f"),
+    "p50 ms": times("p50"),
+    "p99 ms": times("p99"),
+}
+MEMORY = {
+    "KiB/connection": middle("kib", ".1f"),
+    "÷ HAProxy plain": lambda _, ratios: f"{median(ratios):.2f}",
+}
 
 
 def disturbance(runs):
-    """Returns a sentence on how much others took of the machine while this was measured."""
-    shares = [run.others for rounds in runs.values() for run in rounds]
+    """Returns a sentence on how much others took of the machine while this was measured; nothing of what it can't disturb."""
+    shares = [run["others"] for rounds in runs.values() for run in rounds if "others" in run]
+    if not shares:
+        return ""
     return f"Other processes took {median(shares):.1%} of the machine's CPU time during a run, at most {max(shares):.1%}."
 
 
-def millis(times):
-    if None in times:
-        return "–"
-    return f"{median(times) / 1000:.2f}"
+def section(name, runs):
+    """Returns heading, table and disturbance of one load."""
+    return "\n".join([f"### {name}", "", *lines(runs), "", disturbance(runs)]).rstrip() + "\n"
+
+
+def conditions(result):
+    measured = result["measured"]
+    return (
+        f"{measured['date']}: {measured['machine']}; {measured['vestibule']}, {measured['haproxy']}, {measured['nginx']};"
+        f" {result['rounds']} rounds of {result['seconds']} s."
+    )
+
+
+def write_into(readme, result, pictures):
+    """Replaces what stands between the marks in the file with the tables of the result, and the pictures above them."""
+    before, _, rest = readme.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    shown = "\n".join(f"![{title}]({file})" for title, file in pictures.items())
+    tables = "\n".join(section(table["name"], table["runs"]) for table in result["tables"])
+    readme.write_text(f"{before}{BEGIN}\n\n{conditions(result)}\n\n{shown}\n\n{tables}\n{END}{after}")

@@ -79,7 +79,7 @@ class Gateway:
         self._wait()
 
     def _wait(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 sys.exit(f"the gateway did not start:\n{self.said()}")

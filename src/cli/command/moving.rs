@@ -29,7 +29,7 @@ pub struct ImportUsers {
     /// Write why rows were refused to this file, as JSON lines, instead of to stderr
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// A file, or - for stdin; with mongodb a URI that names the database
+    /// A file, or - for stdin; with mongodb a URI that names the database, or env:NAME for the variable that holds it
     #[arg(value_name = "FILE|URI")]
     pub source: String,
 }
@@ -42,6 +42,8 @@ pub enum Format {
     Csv,
     /// A table of an SQLite file
     Sqlite,
+    /// A collection of a MongoDB database
+    Mongodb,
 }
 
 /// Systems whose fields are known.

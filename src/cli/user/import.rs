@@ -4,6 +4,7 @@
 mod csv_file;
 mod field_map;
 mod json_lines;
+mod mongodb_collection;
 mod progress;
 mod reading;
 mod source;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod away;
+mod importing;
 mod killed;
 mod moving;
 mod revocation;

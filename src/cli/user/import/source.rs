@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Read};
 use std::rc::Rc;
 
 use super::field_map::{FieldMap, Record};
-use super::{csv_file, json_lines, sqlite_table};
+use super::{csv_file, json_lines, mongodb_collection, sqlite_table};
 use crate::account::admin::Refusal;
 use crate::cli::command::{Format, ImportUsers};
 use crate::cli::failure::{Failure, Result};
@@ -57,6 +57,7 @@ impl Source {
         match arguments.format {
             Format::Jsonl => json_lines::open(Bytes::open(&arguments.source)?),
             Format::Csv => csv_file::open(Bytes::open(&arguments.source)?, map),
+            Format::Mongodb => mongodb_collection::open(&arguments.source, &arguments.table),
             Format::Sqlite => sqlite_table::open(&arguments.source, &arguments.table, map),
         }
     }

@@ -1,22 +1,23 @@
-"""What the checks in front of the HTTP library cost: instructions for a request, counted by callgrind, and their share of all.
+"""Instructions that the whole program spends on a request, and those of the checks in front of the HTTP library; for instructions.py.
 
-Needs valgrind, `hyperframe` and `hpack` from PyPI, and a program whose functions have names:
-CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_LTO=off cargo build --release --target-dir target/named
-check_cost.py target/named/release/vestibule
+Needs `hyperframe` and `hpack` from PyPI, and a program whose functions have names:
+CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --target-dir target/named
 """
 
 import contextlib
 import os
-import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import hpack
 from hyperframe.frame import DataFrame, Frame, HeadersFrame, SettingsFrame
 
-import harness
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
+
+import harness  # noqa: E402
 
 FEW, MANY = 200, 1200
 # The scanner around `check_head` is inlined into what calls it; it only keeps count.
@@ -87,23 +88,19 @@ def counted(case, count, url, folder):
     return figure("PROGRAM TOTALS"), figure(rf":[^ ]*{CHECKS[case]}[^ ]* ")
 
 
-def main():
-    binary = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else harness.BINARY).resolve()
+def figures(binary):
+    """Yields the name of each request with the instructions for all of it and for the check."""
     upstream = harness.Upstream()
     with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
+        folder = Path(folder)
         wrapper = folder / "counted"
-        wrapper.write_text(f'#!/bin/sh\nexec valgrind -q --tool=callgrind --callgrind-out-file={folder}/callgrind.out "{binary}" "$@"\n')
+        callgrind = f"valgrind -q --tool=callgrind --callgrind-out-file={folder}/callgrind.out"
+        wrapper.write_text(f'#!/bin/sh\nexec {callgrind} "{binary.resolve()}" "$@"\n')
         os.chmod(wrapper, 0o755)
         harness.BINARY = wrapper
-        print("| request | all | the check | share |\n|---|--:|--:|--:|")
         for case in CHECKS:
             few, many = (counted(case, count, upstream.url, folder) for count in (FEW, MANY))
             whole, check = ((many[at] - few[at]) / (MANY - FEW) for at in (0, 1))
             if check <= 0:
                 sys.exit(f"{CHECKS[case]} is not in the profile: its name is stripped, or it was inlined")
-            print(f"| {case} | {whole:,.0f} | {check:,.0f} | {100 * check / whole:.1f} % |", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+            yield case, whole, check
