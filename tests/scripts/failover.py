@@ -289,12 +289,14 @@ def main():
             for name, (begin, end) in faults.items():
                 broken += play(name, load, begin, end, options.seconds)
             load.stop()
-            broken += load.wrong + list(check(server.database("failover"), gateway, load.promises))
+            lost = list(check(server.database("failover"), gateway, load.promises))
+            print(f"\n{len(lost)} answers not kept, {len(load.wrong)} requests without an answer or with another refusal")
+            broken += lost + load.wrong
         finally:
             if gateway:
                 gateway.kill()
             server.kill()
-    print(f"\n{load.promises.summary()}; {len(broken)} promises broken")
+    print(f"{load.promises.summary()}; {len(broken)} promises broken")
     for what in broken[:20]:
         print(f"  {what}")
     sys.exit(1 if broken else 0)
