@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
@@ -25,8 +26,18 @@ pub struct Feed {
     revocations: Arc<Revocations>,
     settings: Live<AccountSettings>,
     clock: Clock,
-    told: Mutex<i64>,
+    told: Mutex<Told>,
+    /// How often somebody has asked to catch up.
+    asked: AtomicU64,
     keys_changed: Notify,
+}
+
+/// How far it has come, and whom the last reading served.
+struct Told {
+    seq: i64,
+    /// Whoever had asked with this number or a lower one when the last reading began.
+    served: u64,
+    outcome: Result<(), StoreError>,
 }
 
 impl Feed {
@@ -37,22 +48,36 @@ impl Feed {
         settings: Live<AccountSettings>,
         clock: Clock,
     ) -> Self {
-        Self { store, revocations, settings, clock, told: Mutex::new(0), keys_changed: Notify::new() }
+        let told = Mutex::new(Told { seq: 0, served: 0, outcome: Ok(()) });
+        Self { store, revocations, settings, clock, told, asked: AtomicU64::new(0), keys_changed: Notify::new() }
     }
 
-    /// Tells what changed since the last time. Must have succeeded once before anything is served.
+    /// Tells what changed since the last time. Must have succeeded once before anything is served. Those who wait while the
+    /// store is read share the next reading and how it ends: were each to read alone, a store that answers late would hold up a
+    /// queue of them, one after the other.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
+        let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
         let mut told = self.told.lock().await;
-        let changes = self.store.changes_after(*told).await?;
+        if told.served >= number {
+            return told.outcome.clone();
+        }
+        let serving = self.asked.load(Ordering::Acquire);
+        let outcome = self.tell_after(&mut told.seq).await;
+        (told.served, told.outcome) = (serving, outcome.clone());
+        outcome
+    }
+
+    async fn tell_after(&self, seq: &mut i64) -> Result<(), StoreError> {
+        let changes = self.store.changes_after(*seq).await?;
         let Some(last) = changes.last() else { return Ok(()) };
         self.apply(&changes).await?;
-        *told = last.seq;
+        *seq = last.seq;
         Ok(())
     }
 
     /// Tells everything anew that is still remembered: what a standing is made of has been configured differently.
     pub async fn tell_again(&self) -> Result<(), StoreError> {
-        *self.told.lock().await = 0;
+        self.told.lock().await.seq = 0;
         self.catch_up().await
     }
 
@@ -121,5 +146,31 @@ impl Feed {
     fn standing_of(&self, user: User) -> Standing {
         let scopes = self.settings.current().scopes_of(&user.roles);
         Standing::Active { email: user.email, username: user.username, roles: user.roles, scopes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use tokio::task::yield_now;
+
+    use crate::account::fixture::World;
+    use crate::store::StoreError;
+
+    #[tokio::test]
+    async fn those_who_wait_share_the_next_reading_and_who_comes_later_has_their_own() {
+        let world = World::new();
+        let feed = world.accounts.feed();
+        let away = Err(StoreError::Unavailable("away".into()));
+        let mut told = feed.told.lock().await;
+        let reading = async {
+            yield_now().await;
+            (told.served, told.outcome) = (feed.asked.load(Ordering::Acquire), away.clone());
+            drop(told);
+        };
+        let (first, second, ()) = tokio::join!(feed.catch_up(), feed.catch_up(), reading);
+        assert_eq!((first, second), (away.clone(), away));
+        assert_eq!(feed.catch_up().await, Ok(()));
     }
 }

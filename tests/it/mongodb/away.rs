@@ -117,6 +117,18 @@ async fn a_slow_store_makes_accounts_slow_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_sign_in_of_many_slow_steps_is_answered_within_five_seconds() {
+    let Some(faulty) = Faulty::start().await else { return };
+    let client = h1();
+    Person::register(&faulty.gateway, &client, "ada@example.com").await;
+    // Each step is answered in time, all of them together are not.
+    faulty.proxy.set(Line::Delayed(std::time::Duration::from_millis(900)));
+    let asked = log_in(&faulty.gateway, &client, "ada@example.com");
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), asked).await.expect("an answer in time");
+    assert_is_unavailable(&answer);
+}
+
+#[tokio::test]
 async fn what_was_taken_back_elsewhere_during_a_cut_is_refused_after_it() {
     let Some(faulty) = Faulty::start().await else { return };
     let url = std::fs::read_to_string(faulty.gateway.config_file()).unwrap();
