@@ -22,12 +22,10 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderMap, Method, Request, Response};
-use tokio::time::timeout;
 
 use crate::account::{AccountError, Accounts, Context};
 use crate::auth::bearer::BearerSettings;
@@ -42,9 +40,6 @@ use error::Refusal;
 use routes::{Found, Needs, Operation, RouteTable};
 
 pub use routes::Mail;
-
-/// Whoever asks has an answer within five seconds, however many steps at the store it takes and whoever waits before them.
-const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Sessions keep this much of a `User-Agent`.
 const MAX_USER_AGENT_CHARS: usize = 256;
@@ -131,8 +126,7 @@ impl Api {
                 let context = context(client, request_id, headers);
                 let query = request.uri().query().unwrap_or_default();
                 let call = Call { headers, query, body: request.body(), parameter, context };
-                let performed = timeout(PATIENCE, self.perform(operation, needs, &call)).await;
-                (endpoint, performed.unwrap_or_else(|_late| Err(late())))
+                (endpoint, self.perform(operation, needs, &call).await)
             }
             Found::OtherMethods(resource) => (resource.name, Err(Refusal::OtherMethods(resource))),
             Found::Nothing => ("", Err(Refusal::NotFound)),
@@ -232,11 +226,6 @@ impl Api {
             | Operation::Description => self.answer_anyone(operation, call).await,
         }
     }
-}
-
-/// What was begun at the store may be done all the same, as after any 503.
-fn late() -> Refusal {
-    AccountError::Unavailable(format!("it gave no answer within {PATIENCE:?}")).into()
 }
 
 fn context(client: ClientAddr, request_id: &str, headers: &HeaderMap) -> Context {

@@ -57,6 +57,8 @@ pub enum Refusal {
     BodyBroken,
     #[error("too many requests for accounts are under way")]
     Overloaded,
+    #[error("it took too long; what was begun may be done all the same")]
+    OfficeLate,
     #[error("something failed inside")]
     Internal,
 }
@@ -130,7 +132,7 @@ impl Refusal {
             Self::BodyTooLong(_) => said(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate(_) => said(StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::BodyBroken => said(StatusCode::BAD_REQUEST, "invalid_body"),
-            Self::Overloaded => said(StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Overloaded | Self::OfficeLate => said(StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Internal => said(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
     }
@@ -151,7 +153,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(wait) => Some(*wait),
-            Self::Overloaded | Self::Unavailable(_) | Self::BadCredential(BadCredential::NotYet) => {
+            Self::Overloaded | Self::OfficeLate | Self::Unavailable(_) | Self::BadCredential(BadCredential::NotYet) => {
                 Some(Duration::from_secs(1))
             }
             _ => None,

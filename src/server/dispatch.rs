@@ -29,6 +29,10 @@ use crate::telemetry::metrics::{AccessKind, Metrics, Traffic};
 use crate::telemetry::sink::LineBuffer;
 use crate::upstream::{ResponseBody, UpstreamError};
 
+/// How long whoever asks one of our own endpoints waits for the answer, however many steps at the store it takes: five seconds
+/// with all that comes before and after.
+const OFFICE_PATIENCE: Duration = Duration::from_secs(4);
+
 /// The longest body that one of our own endpoints reads.
 const OWN_BODY_MAX: usize = 64 * 1024;
 
@@ -166,7 +170,10 @@ impl Dispatch {
             let _place = place;
             edge.api.answer(client, &request_id, Request::from_parts(parts, body)).await
         });
-        asked.await.map_err(|panicked| {
+        let Ok(answered) = tokio::time::timeout(OFFICE_PATIENCE, asked).await else {
+            return Err(Refusal::OfficeLate);
+        };
+        answered.map_err(|panicked| {
             let request_id = ingress.request_id.to_str().unwrap_or_default();
             tracing::error!(request.id = request_id, error = %panicked, "an endpoint of ours panicked");
             Refusal::Internal

@@ -244,14 +244,16 @@ impl ResponseBody {
         Ok(Taken::Frame(Frame::data(data)))
     }
 
-    /// Returns ready when the upstream has sent nothing for too long. The timer is set once and looks back when it fires.
+    /// Returns ready when nothing has moved for too long: the upstream sent nothing, and took nothing of an upload that still
+    /// goes on. The timer is set once and looks back when it fires.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| IdleTimer {
             sleep: Box::pin(tokio::time::sleep(self.idle)),
             last: Clock::monotonic(),
         });
         while timer.sleep.as_mut().poll(context).is_ready() {
-            let deadline = timer.last + self.idle;
+            let uploaded = self.conversation.as_ref().and_then(|conversation| conversation.outgoing.last);
+            let deadline = uploaded.map_or(timer.last, |uploaded| uploaded.max(timer.last)) + self.idle;
             if deadline <= Clock::monotonic() {
                 return Poll::Ready(());
             }
