@@ -1,11 +1,15 @@
 //! Big and slow bodies. A whole gibibyte, and the memory it takes, is `tests/scripts/big_bodies.py`'s to see.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{StreamExt as _, stream};
 use reqwest::{Body, Method, StatusCode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::clients::{BOTH, h1};
+use crate::harness::scripted::{Scripted, read_head};
 use crate::harness::upstream_answers::{Sum, pattern};
-use crate::harness::{PATIENCE, Person, Raw, eventually, serve, soon};
+use crate::harness::{Gateway, PATIENCE, Person, Raw, eventually, serve, soon};
 
 const SIZE: u64 = 64 << 20;
 const PIECE: usize = 64 << 10;
@@ -57,6 +61,42 @@ async fn a_body_is_passed_on_both_ways_while_it_still_comes() {
         }
         drop(sender);
         assert!(soon("the end", answer.bytes()).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_waits_for_the_end_of_a_long_upload_is_not_cut() {
+    let app = Scripted::start(|_, mut stream| async move {
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n").await.unwrap();
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"0\r\n\r\n") {
+            seen.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(b"done").await.unwrap();
+    })
+    .await;
+    let route = format!("[[route]]\npath = \"/\"\naccess = \"public\"\nupstream = \"{}\"", app.url());
+    let gateway = Gateway::start(&format!("[limits]\nidle_timeout = \"2s\"\n{route}")).await;
+    for protocol in BOTH {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<String>(1);
+        let body = stream::unfold(receiver, |mut receiver| async {
+            let text = receiver.recv().await?;
+            Some((Ok::<_, std::io::Error>(text), receiver))
+        });
+        let request = protocol.client().post(gateway.url("/")).body(Body::wrap_stream(body)).send();
+        let slowly = async move {
+            let began = Instant::now();
+            // Longer than anything may stand still.
+            while began.elapsed() < Duration::from_secs(3) {
+                sender.send("x".to_owned()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let (answer, ()) = tokio::join!(request, slowly);
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{protocol:?}");
+        assert_eq!(soon("the body", answer.text()).await.unwrap(), "done", "{protocol:?}");
     }
 }
 
