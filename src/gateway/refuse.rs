@@ -124,7 +124,7 @@ impl Refusal {
             Self::BadCredential(BadCredential::Token(_) | BadCredential::Revoked) => {
                 Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "the credential is not valid, or no longer")
             }
-            Self::Unavailable(_) => said(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+            Self::Unavailable(_) | Self::OfficeLate => said(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Self::Denied(denied) => denied_problem(*denied),
             Self::RateLimited(_) => said(StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Upstream(error) => upstream_problem(error),
@@ -132,7 +132,7 @@ impl Refusal {
             Self::BodyTooLong(_) => said(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate(_) => said(StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::BodyBroken => said(StatusCode::BAD_REQUEST, "invalid_body"),
-            Self::Overloaded | Self::OfficeLate => said(StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Overloaded => said(StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Internal => said(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
     }

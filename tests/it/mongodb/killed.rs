@@ -1,7 +1,7 @@
 //! The server itself is killed and comes back: what was acknowledged is there, and nobody who was signed in is refused.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -10,7 +10,7 @@ use super::gateway;
 use crate::harness::clients::h1;
 use crate::harness::mongodb::{self, Deployment};
 use crate::harness::people::post;
-use crate::harness::{PASSWORD, PATIENCE, Person, Upstream, eventually_within};
+use crate::harness::{PASSWORD, PATIENCE, Person, Upstream, eventually, eventually_within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_costs_no_acknowledged_account_and_no_protected_request() {
@@ -19,9 +19,10 @@ async fn a_killed_server_costs_no_acknowledged_account_and_no_protected_request(
     let gateway = Arc::new(gateway(&server.deployment().url(&Deployment::new_database()), &upstream).await);
     let ada = Person::register(&gateway, &client, "ada@example.com").await;
 
-    let ended = Arc::new(AtomicBool::new(false));
+    let (ended, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let people = tokio::spawn({
-        let (gateway, client, ended) = (Arc::clone(&gateway), client.clone(), Arc::clone(&ended));
+        let (gateway, client) = (Arc::clone(&gateway), client.clone());
+        let (ended, made) = (Arc::clone(&ended), Arc::clone(&made));
         async move {
             let mut acknowledged = Vec::new();
             for number in 0.. {
@@ -31,7 +32,10 @@ async fn a_killed_server_costs_no_acknowledged_account_and_no_protected_request(
                 let email = format!("user{number}@example.com");
                 let body = json!({ "email": email, "password": PASSWORD });
                 match post(&gateway, &client, "/auth/register", &body).await.status() {
-                    StatusCode::CREATED => acknowledged.push(email),
+                    StatusCode::CREATED => {
+                        acknowledged.push(email);
+                        made.fetch_add(1, Ordering::Relaxed);
+                    }
                     status => assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE),
                 }
             }
@@ -60,9 +64,9 @@ async fn a_killed_server_costs_no_acknowledged_account_and_no_protected_request(
         let back = async || post(&gateway, &client, "/auth/login", &body).await.status() == StatusCode::OK;
         eventually_within(PATIENCE, "people sign in again", back).await;
     }
+    eventually("accounts are made", || made.load(Ordering::Relaxed) > 2).await;
     ended.store(true, Ordering::Relaxed);
     let acknowledged = people.await.unwrap();
-    assert!(acknowledged.len() > 2, "only {} accounts were made", acknowledged.len());
     for email in acknowledged {
         Person::log_in(&gateway, &client, &email).await;
     }
