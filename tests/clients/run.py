@@ -8,6 +8,7 @@ started for it. Needs httpx (tests/README.md).
 
 import argparse
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -38,9 +39,9 @@ def store_variables(mongodb, folder, variables):
 @contextlib.contextmanager
 def own_mongodb():
     """Yields the URI of what plays MongoDB here, in a folder of its own."""
-    port = gateway.free_port()
+    port, target = gateway.free_port(), Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     with tempfile.TemporaryDirectory() as folder:
-        command = [ROOT / "target/mongodb/bin/secantusd-py", "--host", "127.0.0.1", "--port", str(port),
+        command = [target / "mongodb/bin/secantusd-py", "--host", "127.0.0.1", "--port", str(port),
                    "--storage-path", folder, "--sync-on-commit"]
         with open(Path(folder) / "log", "wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
