@@ -16,11 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
-use hyper::body::Incoming;
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
-use crate::http::body::Body;
+use crate::http::body::{Body, ClientBody};
 use crate::http::client::ClientAddr;
 use crate::http::cookie::join_cookies;
 use crate::http::header::remove_hop_by_hop;
@@ -83,7 +82,7 @@ impl Gateway {
         &self,
         rules: &Rules,
         ingress: Ingress<'_>,
-        mut request: Box<Request<Incoming>>,
+        mut request: Box<Request<ClientBody>>,
         trace: &mut Trace,
     ) -> Result<Response<Body<ResponseBody>>, Refusal> {
         upgrade::adopt(&mut request);

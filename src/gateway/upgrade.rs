@@ -2,17 +2,16 @@
 //! HTTP/1.1. Any other `Upgrade` is ignored, as RFC 9110 section 7.8 allows; any other `:protocol` is refused.
 
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
-use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use hyper::upgrade::OnUpgrade;
 
 use super::Refusal;
+use crate::http::body::{ClientBody, Upgrade};
 use crate::http::header::remove_hop_by_hop;
 use crate::http::websocket::{self, accept_of, fresh_key};
 
 /// A WebSocket that a client asks for.
 pub(super) struct Asked {
-    client: OnUpgrade,
+    client: Upgrade,
     /// Our own key towards the app, where the client has none: HTTP/2 needs no such proof.
     key: Option<String>,
 }
@@ -24,7 +23,7 @@ pub fn is_extended_connect<B>(request: &Request<B>) -> bool {
 }
 
 /// Makes an extended CONNECT the GET that it would be over HTTP/1.1 (RFC 8441 section 5): that is what rules are written for.
-pub(super) fn adopt(request: &mut Request<Incoming>) {
+pub(super) fn adopt(request: &mut Request<ClientBody>) {
     if is_extended_connect(request) {
         *request.method_mut() = Method::GET;
     }
@@ -32,7 +31,7 @@ pub(super) fn adopt(request: &mut Request<Incoming>) {
 
 /// Returns the WebSocket that a request asks for, if it does. There is one version of it: a draft's, or one to come, may frame
 /// otherwise (RFC 6455 section 4.4).
-pub(super) fn take(request: &mut Request<Incoming>) -> Result<Option<Asked>, Refusal> {
+pub(super) fn take(request: &mut Request<ClientBody>) -> Result<Option<Asked>, Refusal> {
     let key = match request.version() {
         Version::HTTP_11 if asks_over_http_1(request) => None,
         Version::HTTP_2 if request.extensions().get::<Protocol>().is_some() => Some(fresh_key()),
@@ -41,7 +40,8 @@ pub(super) fn take(request: &mut Request<Incoming>) -> Result<Option<Asked>, Ref
     if names_other_version(request.headers()) {
         return Err(Refusal::WebSocketVersion);
     }
-    Ok(Some(Asked { client: hyper::upgrade::on(request), key }))
+    let client = request.body_mut().take_upgrade();
+    Ok(client.map(|client| Asked { client, key }))
 }
 
 impl Asked {
@@ -62,7 +62,7 @@ impl Asked {
 
     /// Returns the client's end, and the status by which it learns that the app has switched; `headers` are those of the app's 101,
     /// and the client's afterwards.
-    pub(super) fn settle(self, headers: &mut HeaderMap) -> Result<(OnUpgrade, StatusCode), Refusal> {
+    pub(super) fn settle(self, headers: &mut HeaderMap) -> Result<(Upgrade, StatusCode), Refusal> {
         if !is_websocket(headers) {
             return Err(Refusal::UnaskedUpgrade);
         }

@@ -1,14 +1,18 @@
-//! Grammar of an HTTP/1.1 request head and of chunked framing (RFC 9112), checked before the HTTP library sees the bytes.
+//! Grammar of an HTTP/1.1 request head and of chunked framing (RFC 9112), and what a request is made of.
 //! Takes the hardest reading: whatever some parser could frame another way is refused, and the connection with it.
 //! Decides framing only; where a request goes is `target`'s, who may pass the policy's. Never holds or copies what it reads.
 
 mod chunk;
+mod fields;
 mod head;
+mod pieces;
 
 use http::StatusCode;
 
 pub use chunk::{ChunkScanner, Progress};
-pub use head::{Framing, Head, blame_oversize, check_head, find_head_end};
+pub use fields::append_fields;
+pub use head::{Framing, Head, blame_oversize, check_head, find_head_end, read_head};
+pub use pieces::{BadChunk, Chunks, Piece};
 
 /// What is wrong with the bytes of a request. The connection can't be used after any of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,12 +1,11 @@
 //! Takes one accepted socket from its first byte to its end: TLS handshake under a deadline, HTTP/2 or HTTP/1.1 by ALPN
 //! or by what the first bytes say, and the limits of both. Nothing here looks at what a request asks for.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,10 +14,10 @@ use bytes::BytesMut;
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -27,7 +26,8 @@ use super::guard::Guard;
 use super::lease::{Counters, Lease};
 use super::pulse::{Limits, Pulse};
 use super::service::Service;
-use super::{ConnectionInfo, Handler, Settings};
+use super::{ConnectionInfo, Handler, Settings, http1};
+use crate::http::stream::Stream;
 
 /// How an HTTP/2 client begins that knows beforehand what we speak (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -49,13 +49,7 @@ pub struct Shared<H> {
     pub settings: Arc<Settings>,
     pub counters: Arc<Counters>,
     pub drain: Rc<Drain>,
-    pub protocols: Protocols,
-}
-
-/// The HTTP library's settings, made once.
-pub struct Protocols {
-    http1: http1::Builder,
-    http2: http2::Builder<LocalExecutor>,
+    pub http2: http2::Builder<LocalExecutor>,
 }
 
 /// Resolves when the connection has ended or was upgraded.
@@ -65,7 +59,7 @@ pub async fn serve<H: Handler>(shared: Rc<Shared<H>>, accepted: Accepted) {
     let mut info = ConnectionInfo { peer, local, is_tls: false, sni: None };
     let Some(tls) = &shared.settings.tls else {
         let Some((protocol, stream, first)) = in_time(&shared, sniff(stream)).await else { return };
-        return serve_http(&shared, Opened { stream, first, info, lease }, protocol).await;
+        return serve_http(&shared, Opened { stream: Stream::Tcp(stream), first, info, lease }, protocol).await;
     };
     // Boxed like the connections below: a task has room for the largest of its states as long as it runs.
     let handshake = Box::pin(TlsAcceptor::from(tls.current()).accept(stream));
@@ -77,6 +71,7 @@ pub async fn serve<H: Handler>(shared: Rc<Shared<H>>, accepted: Accepted) {
     let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
     info.is_tls = true;
     info.sni = session.server_name().map(str::to_owned);
+    let stream = Stream::Tls(Box::new(stream.into()));
     serve_http(&shared, Opened { stream, first: BytesMut::new(), info, lease }, protocol).await;
 }
 
@@ -109,69 +104,38 @@ async fn sniff(mut stream: TcpStream) -> io::Result<(Protocol, TcpStream, BytesM
 }
 
 /// A connection whose protocol is known.
-struct Opened<S> {
-    stream: S,
+struct Opened {
+    stream: Stream,
     first: BytesMut,
     info: ConnectionInfo,
     lease: Lease,
 }
 
-async fn serve_http<H, S>(shared: &Shared<H>, opened: Opened<S>, protocol: Protocol)
-where
-    H: Handler,
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn serve_http<H: Handler>(shared: &Shared<H>, opened: Opened, protocol: Protocol) {
     let Opened { stream, first, info, lease } = opened;
-    let pulse = Arc::new(Pulse::start(Some(lease)));
-    let mut service = Service {
-        handler: Rc::clone(&shared.handler),
-        connection: Rc::new(info),
-        pulse: Arc::clone(&pulse),
-        gate: None,
-        called: Cell::new(0),
-    };
+    let (handler, info) = (Rc::clone(&shared.handler), Rc::new(info));
+    let pulse = Rc::new(Pulse::start(Some(lease)));
     let limits = Limits { header: shared.settings.header_timeout, idle: shared.settings.idle_timeout };
-    let driver = |gate| Driver { pulse: Arc::clone(&pulse), gate, limits, drain: Rc::clone(&shared.drain) };
+    let driver = Driver { pulse: Rc::clone(&pulse), limits, drain: Rc::clone(&shared.drain) };
     match protocol {
         Protocol::Http1 => {
-            let guard = Guard::http1(stream, first, shared.settings.header_size, Arc::clone(&pulse));
-            let gate = Arc::clone(guard.gate());
-            service.gate = Some(Arc::clone(&gate));
-            let service = service_fn(move |request| service.call(request));
-            let connection = shared.protocols.http1.serve_connection(TokioIo::new(guard), service).with_upgrades();
-            driver(gate).run(Box::pin(connection).as_mut()).await;
+            let header_size = shared.settings.header_size;
+            let connection = http1::Connection::new(handler, info, (stream, first), header_size, pulse);
+            driver.run(pin!(connection.run())).await;
         }
         Protocol::Http2 => {
-            let guard = Guard::http2(stream, first, Arc::clone(&pulse));
-            let gate = Arc::clone(guard.gate());
-            let service = service_fn(move |request| service.call(request));
-            let connection = shared.protocols.http2.serve_connection(TokioIo::new(guard), service);
-            driver(gate).run(Box::pin(connection).as_mut()).await;
+            let service = Rc::new(Service { handler, connection: info, pulse: Rc::clone(&pulse) });
+            let service = service_fn(move |request| Rc::clone(&service).call(request));
+            let guard = Guard::new(stream, first, pulse);
+            // Boxed: it is much larger than an HTTP/1.1 connection.
+            let connection = shared.http2.serve_connection(TokioIo::new(guard), service);
+            driver.run(Box::pin(connection).as_mut()).await;
         }
     }
 }
 
-impl Protocols {
-    pub fn new(settings: &Settings) -> Self {
-        Self { http1: http1_builder(settings), http2: http2_builder(settings) }
-    }
-}
-
-fn http1_builder(settings: &Settings) -> http1::Builder {
-    // The guard delivers whole heads only, so the library's buffer must hold the longest. It is as well how much of an
-    // answer is held for a client that reads slowly.
-    const BUFFER: usize = 64 * 1024;
-    let mut builder = http1::Builder::new();
-    builder
-        .keep_alive(true)
-        .half_close(false)
-        // One timer per connection watches heads, see `drive`; the library's would be set anew for each request.
-        .header_read_timeout(None)
-        .max_buf_size(BUFFER.max(settings.header_size + 8 * 1024));
-    builder
-}
-
-fn http2_builder(settings: &Settings) -> http2::Builder<LocalExecutor> {
+/// Returns the HTTP/2 library's settings.
+pub fn http2_builder(settings: &Settings) -> http2::Builder<LocalExecutor> {
     let mut builder = http2::Builder::new(LocalExecutor);
     builder
         .timer(TokioTimer::new())
@@ -191,37 +155,27 @@ fn http2_builder(settings: &Settings) -> http2::Builder<LocalExecutor> {
     builder
 }
 
-impl<S, T, B> Farewell for http1::UpgradeableConnection<TokioIo<Guard<T>>, S>
-where
-    S: HttpService<Incoming, ResBody = B, Error = Infallible>,
-    B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    const CARRIES_TUNNELS: bool = false;
-
-    fn say_farewell(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<S, T, B> Farewell for http2::Connection<TokioIo<Guard<T>>, S, LocalExecutor>
+impl<S, B> Farewell for http2::Connection<TokioIo<Guard>, S, LocalExecutor>
 where
     S: HttpService<Incoming, ResBody = B, Error = Infallible>,
     S::Future: 'static,
     B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     B::Data: 'static,
-    T: AsyncRead + AsyncWrite + Unpin,
 {
     const CARRIES_TUNNELS: bool = true;
 
     fn say_farewell(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
+
+    fn refuse_late_head(self: Pin<&mut Self>) -> bool {
+        false
+    }
 }
 
 /// Runs a connection's streams on its own thread.
 #[derive(Clone, Debug)]
-struct LocalExecutor;
+pub struct LocalExecutor;
 
 impl<F: Future<Output = ()> + 'static> Executor<F> for LocalExecutor {
     fn execute(&self, stream: F) {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -19,7 +18,7 @@ use crate::api::Api;
 use crate::clock::Clock;
 use crate::gateway::upgrade::is_extended_connect;
 use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
-use crate::http::body::Body;
+use crate::http::body::{Body, ClientBody};
 use crate::http::client::ClientAddr;
 use crate::http::problem::RefusalCode;
 use crate::http::target::Target;
@@ -68,7 +67,7 @@ impl Handler for Dispatch {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
-        request: Box<Request<Incoming>>,
+        request: Box<Request<ClientBody>>,
     ) -> Response<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
         let client = ClientAddr::read(connection.peer, request.headers(), &edge.rules.trusted_proxies);
@@ -103,7 +102,7 @@ impl Dispatch {
         &self,
         edge: &Arc<Edge>,
         connection: &ConnectionInfo,
-        request: Box<Request<Incoming>>,
+        request: Box<Request<ClientBody>>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
         let is_tunnel = *request.method() == Method::CONNECT;
@@ -155,7 +154,7 @@ impl Dispatch {
         &self,
         edge: &Arc<Edge>,
         ingress: &Ingress<'_>,
-        request: Box<Request<Incoming>>,
+        request: Box<Request<ClientBody>>,
         bytes_in: &mut u64,
     ) -> Result<Response<Bytes>, Refusal> {
         let (mut parts, body) = (*request).into_parts();
@@ -230,7 +229,7 @@ fn describe_server() -> Answer {
     answer
 }
 
-async fn read_whole(body: Incoming, patience: Duration) -> Result<Bytes, Refusal> {
+async fn read_whole(body: ClientBody, patience: Duration) -> Result<Bytes, Refusal> {
     let collected = tokio::time::timeout(patience, Limited::new(body, OWN_BODY_MAX).collect());
     match collected.await {
         Err(_) => Err(Refusal::BodyLate(patience)),

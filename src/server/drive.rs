@@ -5,13 +5,11 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
-use super::gate::Gate;
 use super::pulse::{Limits, Next, Pulse};
 use crate::clock::Clock;
 
@@ -21,6 +19,9 @@ pub trait Farewell: Future {
     const CARRIES_TUNNELS: bool;
 
     fn say_farewell(self: Pin<&mut Self>);
+
+    /// Has the head that has begun be refused, because it takes too long; returns whether that will be answered, which is so once.
+    fn refuse_late_head(self: Pin<&mut Self>) -> bool;
 }
 
 /// One worker's sign that the server drains.
@@ -51,8 +52,7 @@ impl Drain {
 
 /// What a connection is driven by.
 pub struct Driver {
-    pub pulse: Arc<Pulse>,
-    pub gate: Arc<Gate>,
+    pub pulse: Rc<Pulse>,
     pub limits: Limits,
     pub drain: Rc<Drain>,
 }
@@ -97,11 +97,8 @@ impl Driver {
             let now = self.pulse.now();
             let until = match self.pulse.next(now, self.limits) {
                 Next::Wait(until) => until,
-                Next::RefuseHead if self.gate.head_is_late() => return Poll::Ready(()),
-                Next::RefuseHead => {
-                    self.gate.head_came_late();
-                    continue;
-                }
+                Next::RefuseHead if connection.as_mut().refuse_late_head() => continue,
+                Next::RefuseHead => return Poll::Ready(()),
                 Next::Finish if *farewell == Saying::NotYet => {
                     *farewell = Saying::Said;
                     connection.as_mut().say_farewell();

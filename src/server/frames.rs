@@ -3,7 +3,6 @@
 //! What the library judges rightly is left to it. Pure: it reads no socket and keeps no byte; called by the guard.
 
 use super::field_block::{self, Names};
-use super::scan::Halt;
 
 /// What a client says first (RFC 9113 section 3.4).
 const PREFACE_LENGTH: usize = 24;
@@ -82,20 +81,21 @@ impl Frames {
         Self { passing: PREFACE_LENGTH, is_in_block: false, latest: 0, ended: 0, reset: 0 }
     }
 
-    /// Returns how many of `bytes` may be delivered, and why not more. The next call must begin with the first byte that was not.
-    pub fn scan(&mut self, bytes: &[u8]) -> (usize, Halt) {
+    /// Returns how many of `bytes` may be delivered, and what ends the connection after them, if anything does. The next call must
+    /// begin with the first byte that was not delivered.
+    pub fn scan(&mut self, bytes: &[u8]) -> (usize, Option<Goodbye>) {
         let mut at = 0;
         loop {
             let passed = self.passing.min(bytes.len() - at);
             self.passing -= passed;
             at += passed;
             // No part of a frame is delivered before it is judged: the library would say nothing of what breaks off within one.
-            let Some((head, after)) = bytes[at..].split_first_chunk() else { return (at, Halt::Nothing) };
+            let Some((head, after)) = bytes[at..].split_first_chunk() else { return (at, None) };
             let head = Head::read(*head);
             match self.judge(head, after) {
                 Ok(Verdict::Pass) => self.passing = HEAD_LENGTH + head.length,
-                Ok(Verdict::Wait) => return (at, Halt::Nothing),
-                Err(code) => return (at, Halt::BrokenFrame(self.goodbye(code))),
+                Ok(Verdict::Wait) => return (at, None),
+                Err(code) => return (at, Some(self.goodbye(code))),
             }
         }
     }

@@ -1,48 +1,29 @@
-//! Stands between the socket and the HTTP library: what the library reads of an HTTP/1 connection are complete heads that
-//! two parsers read the same way, and bodies as framed. It decides nothing about what a request may do, and never changes a byte;
-//! for a head that is refused it delivers a made-up request instead, so that the answer comes in its turn. An HTTP/2 connection
-//! whose frames are broken ends for the library, and what it had to say is followed by the GOAWAY that names the rule.
+//! Stands between the socket and the HTTP/2 library: what the library reads are frames that were judged, and a connection takes turns
+//! with the others of its worker. It never changes a byte. A connection whose frames are broken ends for the library, and what it
+//! had to say is followed by the GOAWAY that names the rule.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Unreadable;
 use super::frames::{Frames, Goodbye};
-use super::gate::{Gate, Verdict};
 use super::pulse::Pulse;
-use super::scan::{Halt, Scanner};
-
-/// Stands for a request that can't be read; the service never hands it to the handler.
-const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: -\r\nconnection: close\r\n\r\n";
-
-/// How many bytes are kept that follow a request to upgrade; the rest stays in the socket.
-const HELD_BYTES: usize = 16 * 1024;
+use crate::http::stream::Stream;
 
 /// How much of a closed connection is read and thrown away in one go.
 const DISCARD_BYTES: usize = 8 * 1024;
 
 enum Mode {
-    Scan(Scanner),
-    /// Bytes wait for the answer to a request to upgrade.
-    Hold(Scanner),
-    /// A request was refused: what comes is thrown away.
-    Discard,
-    /// A body broke its framing, or no request came at all.
-    Broken,
-    /// HTTP/2: read in turns.
     Frames(Frames),
-    /// HTTP/2 that was broken: the library sees its end.
+    /// A frame was broken: the library sees the connection's end.
     Ended(Farewell),
-    /// An upgraded connection: not ours to read.
-    Pass,
 }
 
-/// The last frame of an HTTP/2 connection, on its way.
+/// The last frame of a connection, on its way.
 struct Farewell {
     frame: Goodbye,
     sent: usize,
@@ -50,83 +31,47 @@ struct Farewell {
     is_due: bool,
 }
 
-/// A stream whose reads are checked and whose blocked writes are timed.
-pub struct Guard<S> {
-    stream: S,
+/// A stream whose reads are judged and whose blocked writes are timed.
+pub struct Guard {
+    stream: Stream,
     mode: Mode,
-    /// Bytes read and not delivered; the first `ready` of them have been checked.
+    /// Bytes read and not delivered; the first `ready` of them have been judged.
     pending: BytesMut,
     ready: usize,
     is_shut: bool,
-    pulse: Arc<Pulse>,
-    gate: Arc<Gate>,
+    pulse: Rc<Pulse>,
 }
 
-impl<S> Guard<S> {
-    /// Returns a guard for an HTTP/1 connection of which `first` has been read already.
-    pub fn http1(stream: S, first: BytesMut, header_size: usize, pulse: Arc<Pulse>) -> Self {
-        Self::new(stream, first, Mode::Scan(Scanner::new(header_size)), pulse)
-    }
-
-    /// Returns a guard for an HTTP/2 connection of which `first` has been read already.
-    pub fn http2(stream: S, first: BytesMut, pulse: Arc<Pulse>) -> Self {
-        Self::new(stream, first, Mode::Frames(Frames::new()), pulse)
-    }
-
-    fn new(stream: S, first: BytesMut, mode: Mode, pulse: Arc<Pulse>) -> Self {
-        let mut guard = Self { stream, mode, pending: first, ready: 0, is_shut: false, pulse, gate: Arc::default() };
-        guard.scan_pending();
+impl Guard {
+    /// Returns a guard for a connection of which `first` has been read already.
+    pub fn new(stream: Stream, first: BytesMut, pulse: Rc<Pulse>) -> Self {
+        let mode = Mode::Frames(Frames::new());
+        let mut guard = Self { stream, mode, pending: first, ready: 0, is_shut: false, pulse };
+        guard.judge_pending();
         guard
     }
 
-    pub fn gate(&self) -> &Arc<Gate> {
-        &self.gate
-    }
-
-    /// Checks `pending` from its start; afterwards `ready` of it may be delivered.
-    fn scan_pending(&mut self) {
-        let Some((valid, halt)) = self.mode.scan(&self.pending) else { return };
+    /// Judges `pending` from its start; afterwards `ready` of it may be delivered.
+    fn judge_pending(&mut self) {
+        let Mode::Frames(frames) = &mut self.mode else { return };
+        let (valid, goodbye) = frames.scan(&self.pending);
         self.ready = valid;
-        self.heed(halt);
+        self.heed(goodbye);
     }
 
-    /// Checks the bytes just read into `buffer` after `before`, where they lie. What can't be delivered yet moves to `pending`.
-    fn scan_in_place(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
-        let Some((valid, halt)) = self.mode.scan(&buffer.filled()[before..]) else { return };
+    /// Judges the bytes just read into `buffer` after `before`, where they lie. What can't be delivered yet moves to `pending`.
+    fn judge_in_place(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
+        let Mode::Frames(frames) = &mut self.mode else { return };
+        let (valid, goodbye) = frames.scan(&buffer.filled()[before..]);
         self.pending.extend_from_slice(&buffer.filled()[before + valid..]);
         buffer.set_filled(before + valid);
-        self.heed(halt);
+        self.heed(goodbye);
     }
 
-    fn heed(&mut self, halt: Halt) {
-        match halt {
-            Halt::Nothing => self.pulse.head_is_complete(),
-            Halt::PartialHead => self.pulse.head_is_partial(),
-            Halt::Upgrade { number } => {
-                self.pulse.head_is_complete();
-                self.gate.hold_after(number);
-                self.change_mode(Mode::Hold);
-            }
-            Halt::Refused { number, reason } => self.refuse(number, reason),
-            Halt::BrokenBody | Halt::NotHttp => self.mode = Mode::Broken,
-            Halt::BrokenFrame(frame) => self.mode = Mode::Ended(Farewell { frame, sent: 0, is_due: false }),
+    fn heed(&mut self, goodbye: Option<Goodbye>) {
+        if let Some(frame) = goodbye {
+            self.mode = Mode::Ended(Farewell { frame, sent: 0, is_due: false });
         }
-    }
-
-    fn refuse(&mut self, number: u64, reason: Unreadable) {
-        self.pulse.head_is_complete();
-        self.gate.refuse(number, reason);
-        self.pending.truncate(self.ready);
-        self.pending.extend_from_slice(STAND_IN);
-        self.ready = self.pending.len();
-        self.mode = Mode::Discard;
-    }
-
-    fn change_mode(&mut self, next: impl FnOnce(Scanner) -> Mode) {
-        self.mode = match std::mem::replace(&mut self.mode, Mode::Broken) {
-            Mode::Scan(scanner) | Mode::Hold(scanner) => next(scanner),
-            other => other,
-        };
     }
 
     fn deliver(&mut self, buffer: &mut ReadBuf<'_>) {
@@ -139,78 +84,41 @@ impl<S> Guard<S> {
             self.pending = BytesMut::new();
         }
     }
-}
 
-impl Mode {
-    /// Returns how many of `bytes` may be delivered, and why not more, if anything is checked now.
-    fn scan(&mut self, bytes: &[u8]) -> Option<(usize, Halt)> {
-        match self {
-            Self::Scan(scanner) => Some(scanner.scan(bytes)),
-            Self::Frames(frames) => Some(frames.scan(bytes)),
-            Self::Hold(_) | Self::Discard | Self::Broken | Self::Ended(_) | Self::Pass => None,
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> Guard<S> {
-    fn poll_scanned(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<Read>> {
-        if !self.pending.is_empty() && self.gate.head_is_late() {
-            let Mode::Scan(scanner) = &self.mode else { return Poll::Ready(Ok(Read::Again)) };
-            self.refuse(scanner.next_number(), Unreadable::HeadTooSlow);
-            return Poll::Ready(Ok(Read::Again));
-        }
-        self.poll_checked(context, buffer)
-    }
-
-    fn poll_in_turns(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<Read>> {
+    /// Reads what may be delivered into `buffer`, and the rest into `pending`; returns whether there is something to say to the library.
+    fn poll_judged(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
         if self.pulse.turn_is_over() {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        self.poll_checked(context, buffer)
-    }
-
-    /// Reads what may be delivered into `buffer`, and the rest into `pending`.
-    fn poll_checked(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<Read>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let length = buffer.filled().len() - before;
         if length == 0 {
-            return Poll::Ready(Ok(Read::Done));
+            return Poll::Ready(Ok(true));
         }
         self.pulse.take_from_turn(length);
         if self.pending.is_empty() {
-            self.scan_in_place(buffer, before);
-            let delivers = buffer.filled().len() > before;
-            return Poll::Ready(Ok(if delivers { Read::Done } else { Read::Again }));
+            self.judge_in_place(buffer, before);
+            return Poll::Ready(Ok(buffer.filled().len() > before));
         }
-        self.keep_back(buffer, before);
-        self.scan_pending();
-        Poll::Ready(Ok(Read::Again))
+        self.pending.extend_from_slice(&buffer.filled()[before..]);
+        buffer.set_filled(before);
+        self.judge_pending();
+        Poll::Ready(Ok(false))
     }
 
-    fn poll_held(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<Read>> {
-        match self.gate.poll_verdict(context) {
-            Verdict::Pass => {
-                self.mode = Mode::Pass;
-                self.ready = self.pending.len();
-            }
-            Verdict::Resume => {
-                self.change_mode(Mode::Scan);
-                self.scan_pending();
-            }
-            Verdict::Undecided if self.pending.len() >= HELD_BYTES => return Poll::Pending,
-            Verdict::Undecided => {
-                // Read on, so that a client that goes away is noticed.
-                let before = buffer.filled().len();
-                ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-                if buffer.filled().len() == before {
-                    return if self.pending.is_empty() { Poll::Ready(Ok(Read::Done)) } else { Poll::Pending };
-                }
-                self.keep_back(buffer, before);
+    /// Says why the connection ends, once the library has written all it had, frame by frame.
+    fn poll_farewell(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Mode::Ended(farewell) = &mut self.mode else { return Poll::Ready(Ok(())) };
+        while farewell.is_due && farewell.sent < farewell.frame.len() {
+            let rest = &farewell.frame[farewell.sent..];
+            match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => farewell.sent += written,
             }
         }
-        Poll::Ready(Ok(Read::Again))
+        Poll::Ready(Ok(()))
     }
 
     /// Reads and throws away what the client still sends, until it closes too or the connection's timer ends it.
@@ -229,21 +137,6 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         }
     }
 
-    fn keep_back(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
-        self.pending.extend_from_slice(&buffer.filled()[before..]);
-        buffer.set_filled(before);
-    }
-
-    /// Whether the client may still be sending what nobody will read.
-    fn leaves_unread(&self) -> bool {
-        match &self.mode {
-            Mode::Scan(scanner) => !self.pending.is_empty() || scanner.is_in_body(),
-            Mode::Discard | Mode::Broken | Mode::Ended(_) => true,
-            // Who upgraded closes as the other protocol says.
-            Mode::Hold(_) | Mode::Frames(_) | Mode::Pass => false,
-        }
-    }
-
     fn time_write<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match &result {
             Poll::Pending => self.pulse.write_is_blocked(),
@@ -253,28 +146,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Guard<S> {
-    /// Says why an HTTP/2 connection ends, once the library has written all it had, frame by frame.
-    fn poll_farewell(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Mode::Ended(farewell) = &mut self.mode else { return Poll::Ready(Ok(())) };
-        while farewell.is_due && farewell.sent < farewell.frame.len() {
-            let rest = &farewell.frame[farewell.sent..];
-            match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => farewell.sent += written,
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Whether a read has something to say to the HTTP library.
-enum Read {
-    Done,
-    Again,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
+impl AsyncRead for Guard {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let guard = self.get_mut();
         loop {
@@ -282,27 +154,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                 guard.deliver(buffer);
                 return Poll::Ready(Ok(()));
             }
-            let read = match &mut guard.mode {
-                Mode::Pass => return Pin::new(&mut guard.stream).poll_read(context, buffer),
-                // The end of the stream would tell the HTTP library that the client is gone, and the refusal with it.
-                Mode::Discard => return Poll::Pending,
-                Mode::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
-                Mode::Scan(_) => guard.poll_scanned(context, buffer),
-                Mode::Hold(_) => guard.poll_held(context, buffer),
-                Mode::Frames(_) => guard.poll_in_turns(context, buffer),
-                Mode::Ended(farewell) => {
-                    farewell.is_due = true;
-                    return Poll::Ready(Ok(()));
-                }
-            };
-            if let Read::Done = ready!(read)? {
+            if let Mode::Ended(farewell) = &mut guard.mode {
+                farewell.is_due = true;
+                return Poll::Ready(Ok(()));
+            }
+            if ready!(guard.poll_judged(context, buffer))? {
                 return Poll::Ready(Ok(()));
             }
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+impl AsyncWrite for Guard {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let guard = self.get_mut();
         let written = Pin::new(&mut guard.stream).poll_write(context, bytes);
@@ -324,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
             ready!(guard.time_write(shut))?;
             guard.is_shut = true;
         }
-        if guard.leaves_unread() { guard.poll_discard(context) } else { Poll::Ready(Ok(())) }
+        if matches!(guard.mode, Mode::Ended(_)) { guard.poll_discard(context) } else { Poll::Ready(Ok(())) }
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,5 +1,4 @@
-//! From listening sockets to requests: accepting, TLS, HTTP/1.1 and HTTP/2, the check of every head before the HTTP library
-//! reads it, deadlines, draining. It knows no route and no user: what a request gets is the [`Handler`]'s to say.
+//! From listening sockets to requests: accepting, TLS, HTTP/1.1, HTTP/2 behind a judge of its frames, deadlines, draining. It knows no route and no user: what a request gets is the [`Handler`]'s to say.
 //! Called by `app`, which makes the handlers; the ops and redirect listeners run on the same machinery.
 
 mod acceptor;
@@ -9,15 +8,14 @@ pub mod dispatch;
 mod drive;
 mod field_block;
 mod frames;
-mod gate;
 mod guard;
+mod http1;
 mod http2;
 mod lease;
 mod listen;
 pub mod ops;
 mod pulse;
 pub mod redirect;
-mod scan;
 mod service;
 pub mod visit;
 mod worker;
@@ -34,7 +32,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -43,7 +40,7 @@ pub use lease::Counters;
 pub use listen::BindError;
 use worker::{Message, Worker};
 
-use crate::http::body::Body;
+use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
 use crate::http::wire::Violation;
 use crate::live::Live;
@@ -53,12 +50,12 @@ pub trait Handler: 'static {
     /// A body that isn't ours: an upstream's.
     type Stream: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
-    /// Returns the answer to one request, on either protocol; boxed, because it goes through many hands. A panic in it answers 500 and is logged; a client that goes away drops it.
-    /// Whoever waits for an upgrade must stop when the answer isn't 101.
+    /// Returns the answer to one request, on either protocol; boxed, because it goes through many hands. A panic in it answers 500 and
+    /// is logged; a client that goes away drops it.
     fn handle(
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
-        request: Box<Request<Incoming>>,
+        request: Box<Request<ClientBody>>,
     ) -> impl Future<Output = Response<Body<Self::Stream>>>;
 
     /// Returns the answer to what could not be read as a request; the connection, or the HTTP/2 stream, ends with it. See

@@ -10,11 +10,10 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
 use super::{ConnectionInfo, Handler, Server, Settings, StartError, Unreadable, side_settings};
-use crate::http::body::Body;
+use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
 
 /// What is asked for the state of each part: nothing is missing, or the parts that are not ready.
@@ -60,7 +59,7 @@ type Answer = Response<Body<Empty<Bytes>>>;
 impl Handler for Ops {
     type Stream = Empty<Bytes>;
 
-    async fn handle(self: Rc<Self>, _connection: Rc<ConnectionInfo>, request: Box<Request<Incoming>>) -> Answer {
+    async fn handle(self: Rc<Self>, _connection: Rc<ConnectionInfo>, request: Box<Request<ClientBody>>) -> Answer {
         let is_head = request.method() == Method::HEAD;
         if !is_head && request.method() != Method::GET {
             let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD");

@@ -1,9 +1,9 @@
 //! What one connection is doing, and since when: the facts from which its deadlines follow.
-//! The guard and the service write it on the way past, without a timer per request; the connection's one timer reads it.
-//! Atomics only because an upgraded connection's stream must be `Send`; all writers are on one thread.
+//! Whoever reads and writes the connection notes it on the way past, without a timer per request; the connection's one timer reads it.
+//! All of them are on the connection's thread.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::lease::Lease;
@@ -40,15 +40,15 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Pulse {
     accepted: Instant,
-    requests: AtomicU64,
-    in_flight: AtomicU64,
-    idle_since: AtomicU64,
-    head_since: AtomicU64,
-    blocked_since: AtomicU64,
-    lingers_since: AtomicU64,
-    look: AtomicBool,
+    requests: Cell<u64>,
+    in_flight: Cell<u64>,
+    idle_since: Cell<u64>,
+    head_since: Cell<u64>,
+    blocked_since: Cell<u64>,
+    lingers_since: Cell<u64>,
+    look: Cell<bool>,
     /// How many bytes are left of this turn.
-    turn: AtomicUsize,
+    turn: Cell<usize>,
     _lease: Option<Lease>,
 }
 
@@ -56,14 +56,14 @@ impl Pulse {
     pub fn start(lease: Option<Lease>) -> Self {
         Self {
             accepted: Clock::monotonic(),
-            requests: AtomicU64::new(0),
-            in_flight: AtomicU64::new(0),
-            idle_since: AtomicU64::new(0),
-            head_since: AtomicU64::new(0),
-            blocked_since: AtomicU64::new(0),
-            lingers_since: AtomicU64::new(0),
-            look: AtomicBool::new(true),
-            turn: AtomicUsize::new(TURN_BYTES),
+            requests: Cell::new(0),
+            in_flight: Cell::new(0),
+            idle_since: Cell::new(0),
+            head_since: Cell::new(0),
+            blocked_since: Cell::new(0),
+            lingers_since: Cell::new(0),
+            look: Cell::new(true),
+            turn: Cell::new(TURN_BYTES),
             _lease: lease,
         }
     }
@@ -74,11 +74,11 @@ impl Pulse {
         Duration::from_millis(millis.max(1))
     }
 
-    /// Counts a request that goes to the handler; it is in flight until the result and all clones of the `Arc` given with it are gone.
-    pub fn begin_request(self: &Arc<Self>) -> Flight {
-        self.requests.fetch_add(1, Relaxed);
-        self.in_flight.fetch_add(1, Relaxed);
-        Flight(Arc::clone(self))
+    /// Counts a request that goes to the handler; it is in flight until the result and all clones of the `Rc` given with it are gone.
+    pub fn begin_request(self: &Rc<Self>) -> Flight {
+        self.requests.set(self.requests.get() + 1);
+        self.in_flight.set(self.in_flight.get() + 1);
+        Flight(Rc::clone(self))
     }
 
     pub fn head_is_partial(&self) {
@@ -103,21 +103,21 @@ impl Pulse {
 
     /// Begins a turn: the connection is about to be driven.
     pub fn begin_turn(&self) {
-        self.turn.store(TURN_BYTES, Relaxed);
+        self.turn.set(TURN_BYTES);
     }
 
     /// Takes bytes that were read off this turn.
     pub fn take_from_turn(&self, bytes: usize) {
-        self.turn.store(self.turn.load(Relaxed).saturating_sub(bytes), Relaxed);
+        self.turn.set(self.turn.get().saturating_sub(bytes));
     }
 
     pub fn turn_is_over(&self) -> bool {
-        self.turn.load(Relaxed) == 0
+        self.turn.get() == 0
     }
 
     /// Whether something happened that may bring a deadline nearer than the timer is set for; asks only once.
     pub fn take_look(&self) -> bool {
-        self.look.load(Relaxed) && self.look.swap(false, Relaxed)
+        self.look.replace(false)
     }
 
     /// Returns what is due at `now`.
@@ -129,7 +129,7 @@ impl Pulse {
             return due(now, since + limits.idle, Next::Drop);
         }
         let head_since = read(&self.head_since);
-        if self.in_flight.load(Relaxed) > 0 {
+        if self.in_flight.get() > 0 {
             let soonest = if head_since.is_some() { limits.header } else { limits.idle };
             return Next::Wait(now + soonest);
         }
@@ -144,25 +144,27 @@ impl Pulse {
     }
 
     fn has_served(&self) -> bool {
-        self.requests.load(Relaxed) > 0
+        self.requests.get() > 0
     }
 
-    fn begin(&self, since: &AtomicU64) {
-        if since.load(Relaxed) == 0 {
-            since.store(millis(self.now()), Relaxed);
-            self.look.store(true, Relaxed);
+    fn begin(&self, since: &Cell<u64>) {
+        if since.get() == 0 {
+            since.set(millis(self.now()));
+            self.look.set(true);
         }
     }
 }
 
 /// One request on its way: from the call of the handler until its answer's body has been taken or dropped.
 #[derive(Debug)]
-pub struct Flight(Arc<Pulse>);
+pub struct Flight(Rc<Pulse>);
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if self.0.in_flight.fetch_sub(1, Relaxed) == 1 {
-            self.0.idle_since.store(millis(self.0.now()), Relaxed);
+        let left = self.0.in_flight.get() - 1;
+        self.0.in_flight.set(left);
+        if left == 0 {
+            self.0.idle_since.set(millis(self.0.now()));
         }
     }
 }
@@ -171,14 +173,14 @@ fn due(now: Duration, deadline: Duration, then: Next) -> Next {
     if deadline <= now { then } else { Next::Wait(deadline) }
 }
 
-fn end(since: &AtomicU64) {
-    if since.load(Relaxed) != 0 {
-        since.store(0, Relaxed);
+fn end(since: &Cell<u64>) {
+    if since.get() != 0 {
+        since.set(0);
     }
 }
 
-fn read(since: &AtomicU64) -> Option<Duration> {
-    let millis = since.load(Relaxed);
+fn read(since: &Cell<u64>) -> Option<Duration> {
+    let millis = since.get();
     (millis != 0).then(|| Duration::from_millis(millis))
 }
 
@@ -214,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_request_in_flight_outlives_every_deadline_but_a_blocked_write() {
-        let pulse = Arc::new(Pulse::start(None));
+        let pulse = Rc::new(Pulse::start(None));
         let flight = pulse.begin_request();
         pulse.head_is_partial();
         assert!(matches!(pulse.next(secs(1000), LIMITS), Next::Wait(_)));
@@ -225,7 +227,7 @@ mod tests {
 
     #[test]
     fn an_answered_connection_may_idle_for_the_idle_timeout() {
-        let pulse = Arc::new(Pulse::start(None));
+        let pulse = Rc::new(Pulse::start(None));
         drop(pulse.begin_request());
         assert!(matches!(pulse.next(secs(74), LIMITS), Next::Wait(_)));
         assert_eq!(pulse.next(secs(76), LIMITS), Next::Finish);

@@ -9,10 +9,9 @@ use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
-use hyper::body::Incoming;
 
 use super::{ConnectionInfo, Handler, Server, Settings, StartError, Unreadable, side_settings};
-use crate::http::body::Body;
+use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
 use crate::http::target::Target;
 
@@ -41,7 +40,7 @@ impl Handler for Redirect {
     async fn handle(
         self: Rc<Self>,
         _connection: Rc<ConnectionInfo>,
-        request: Box<Request<Incoming>>,
+        request: Box<Request<ClientBody>>,
     ) -> Response<Body<Self::Stream>> {
         let answer = match Target::read(&request) {
             Ok(target) => self.0.answer(&target),

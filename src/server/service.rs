@@ -1,78 +1,70 @@
-//! Calls the handler for each request of a connection, whatever the protocol, and keeps the connection's books: how many
-//! requests are in flight, which of them the guard refused, which became an upgrade. A panic in the handler ends one request.
+//! Calls the handler, whatever the protocol: a panic in it ends one request. For each request of an HTTP/2 connection it keeps the
+//! books: how many are in flight, and which are malformed.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::error::Error;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 
-use super::gate::{Gate, Verdict};
 use super::pulse::{Flight, Pulse};
 use super::{ConnectionInfo, Handler, Unreadable, http2};
-use crate::http::body::Body;
+use crate::http::body::{Body, ClientBody, Duplex};
 use crate::http::problem::Problem;
 
-/// What every answer of a connection is made from.
+/// What every answer of an HTTP/2 connection is made from.
 pub struct Service<H> {
     pub handler: Rc<H>,
     pub connection: Rc<ConnectionInfo>,
-    pub pulse: Arc<Pulse>,
-    /// Only HTTP/1 has a guard in front.
-    pub gate: Option<Arc<Gate>>,
-    pub called: Cell<u64>,
+    pub pulse: Rc<Pulse>,
 }
 
 impl<H: Handler> Service<H> {
-    /// Returns the answer to one request. Calls must come in the order of the requests: the guard numbers them the same way.
-    pub fn call(
-        &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Tracked<Body<H::Stream>>>, Infallible>> + use<H> {
-        let mut request = Box::new(request);
-        let number = self.called.get() + 1;
-        self.called.set(number);
+    /// Returns the answer to one request.
+    pub async fn call(
+        self: Rc<Self>,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Tracked<Body<H::Stream>>>, Infallible> {
         let flight = self.pulse.begin_request();
-        let gate = self.gate.clone();
-        let refused = match gate.as_deref() {
-            Some(gate) => gate.refusal_of(number).copied(),
-            None => http2::check(&request).err().map(Unreadable::MalformedStream),
-        };
-        let answered = refused.map(|reason| self.handler.refuse(&self.connection, &reason));
-        let ending = match refused {
-            Some(Unreadable::MalformedStream(_)) => Ending::Reset { is_due: false },
-            Some(Unreadable::Malformed(_) | Unreadable::HeadTooSlow) | None => Ending::Plain,
-        };
-        if gate.as_deref().is_some_and(|gate| !gate.holds_after(number)) {
-            // The library offers an upgrade to whoever sends an `Upgrade` field, and the stream at the connection's end to
-            // whoever still waits for it.
-            request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+        if let Err(violation) = http2::check(&request) {
+            let refusal = self.handler.refuse(&self.connection, &Unreadable::MalformedStream(violation));
+            let ending = Ending::Reset { is_due: false };
+            return Ok(refusal.map(|body| Tracked { body, ending, _flight: flight }));
         }
-        let (handler, connection) = (Rc::clone(&self.handler), Rc::clone(&self.connection));
-        async move {
-            let response = match answered {
-                Some(refusal) => refusal,
-                None => handle(handler, connection, request).await,
-            };
-            let response = settle_upgrade(response, number, gate.as_deref());
-            Ok(response.map(|body| Tracked { body, ending, _flight: flight }))
-        }
+        let upgrade = (*request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
+        let request = Box::new(request.map(|incoming| {
+            let mut body = ClientBody::new(incoming.map_err(Into::into));
+            if let Some(upgrade) = upgrade {
+                body.offer_upgrade(Box::pin(switched(upgrade)));
+            }
+            body
+        }));
+        let response = handle(Rc::clone(&self.handler), Rc::clone(&self.connection), request).await;
+        Ok(response.map(|body| Tracked { body, ending: Ending::Plain, _flight: flight }))
     }
 }
 
-async fn handle<H: Handler>(
+async fn switched(upgrade: OnUpgrade) -> io::Result<Box<dyn Duplex>> {
+    let switched = upgrade.await.map_err(io::Error::other)?;
+    Ok(Box::new(TokioIo::new(switched)) as Box<dyn Duplex>)
+}
+
+/// Returns the handler's answer, or that it panicked.
+pub async fn handle<H: Handler>(
     handler: Rc<H>,
     connection: Rc<ConnectionInfo>,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
 ) -> Response<Body<H::Stream>> {
     // The call itself is inside, so that a panic before the first await is caught as well.
     let answer = std::pin::pin!(async move { handler.handle(connection, request).await });
@@ -85,20 +77,7 @@ async fn handle<H: Handler>(
     }
 }
 
-/// Tells the guard what became of request `number`, before the HTTP library sees the answer: what follows an upgrade
-/// request is either the other protocol or the next request, never both (Pingora's RUSTSEC-2026-0033).
-fn settle_upgrade<S>(response: Response<Body<S>>, number: u64, gate: Option<&Gate>) -> Response<Body<S>> {
-    let Some(gate) = gate else { return response };
-    let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let verdict = if is_upgrade { Verdict::Pass } else { Verdict::Resume };
-    if gate.decide(number, verdict) || !is_upgrade {
-        return response;
-    }
-    tracing::error!("an upgrade was answered that the request had not asked for");
-    internal_error()
-}
-
-fn internal_error<S>() -> Response<Body<S>> {
+pub fn internal_error<S>() -> Response<Body<S>> {
     let detail = "the gateway failed while it answered this request";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response().map(Body::from)
 }

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{LocalSet, spawn_local};
 
-use super::connection::{self, Accepted, Protocols, Shared};
+use super::connection::{self, Accepted, Shared, http2_builder};
 use super::drive::Drain;
 use super::lease::Counters;
 use super::{Handler, Settings};
@@ -46,8 +46,8 @@ impl Worker {
         let name = format!("{}-{number}", settings.name);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             run(&runtime, messages, || {
-                let protocols = Protocols::new(&settings);
-                Shared { handler: Rc::new(make_handler()), settings, counters, drain: Rc::default(), protocols }
+                let http2 = http2_builder(&settings);
+                Shared { handler: Rc::new(make_handler()), settings, counters, drain: Rc::default(), http2 }
             });
         })?;
         Ok(Self { inbox, load: Arc::default(), thread })

@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
 use super::InFlight;
-use super::chunks::{Chunks, Piece};
+use crate::http::wire::{Chunks, Piece};
 use super::conversation::Conversation;
 use super::head::{Framing, ResponseHead};
 use super::pool::Pool;
-use super::stream::Upgraded;
+use super::upgraded::Upgraded;
 use crate::clock::Clock;
+use crate::http::body::ClientBody;
 use crate::http::header::{IdentityFilter, remove_forbidden_trailers};
 
 /// How much of a body is read at once, and held at most while its client reads nothing.
@@ -54,23 +54,30 @@ pub struct RequestBody(Option<Coming>);
 
 /// A body of which something is still to come.
 struct Coming {
-    incoming: Incoming,
+    incoming: ClientBody,
     filter: Arc<IdentityFilter>,
     bytes: BytesIn,
+    /// When the client last sent something.
+    last: Option<Instant>,
 }
 
 impl RequestBody {
     /// Returns the body of a request; its trailers may say no more than `filter` lets headers say.
-    pub fn new(incoming: Incoming, filter: &Arc<IdentityFilter>) -> Self {
+    pub fn new(incoming: ClientBody, filter: &Arc<IdentityFilter>) -> Self {
         if incoming.is_end_stream() {
             return Self::default();
         }
-        Self(Some(Coming { incoming, filter: Arc::clone(filter), bytes: BytesIn::default() }))
+        Self(Some(Coming { incoming, filter: Arc::clone(filter), bytes: BytesIn::default(), last: None }))
     }
 
     /// Returns the count of a body, `None` if there is none.
     pub fn bytes_in(&self) -> Option<BytesIn> {
         self.0.as_ref().map(|coming| coming.bytes.clone())
+    }
+
+    /// Returns when the client last sent something of it.
+    pub(super) fn last(&self) -> Option<Instant> {
+        self.0.as_ref().and_then(|coming| coming.last)
     }
 }
 
@@ -79,8 +86,9 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(Coming { incoming, filter, bytes }) = &mut self.get_mut().0 else { return Poll::Ready(None) };
+        let Some(Coming { incoming, filter, bytes, last }) = &mut self.get_mut().0 else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(incoming).poll_frame(context));
+        *last = Some(Clock::monotonic());
         if let Some(Ok(sent)) = &frame {
             bytes.0.set(bytes.0.get() + sent.data_ref().map_or(0, |data| data.len() as u64));
         }
@@ -252,7 +260,7 @@ impl ResponseBody {
             last: Clock::monotonic(),
         });
         while timer.sleep.as_mut().poll(context).is_ready() {
-            let uploaded = self.conversation.as_ref().and_then(|conversation| conversation.outgoing.last);
+            let uploaded = self.conversation.as_ref().and_then(|conversation| conversation.outgoing.body().last());
             let deadline = uploaded.map_or(timer.last, |uploaded| uploaded.max(timer.last)) + self.idle;
             if deadline <= Clock::monotonic() {
                 return Poll::Ready(());

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::stream::Stream;
+use crate::http::stream::Stream;
 use super::{Address, Scheme};
 
 /// Returns a new connection, or why there is none within `patience`.
@@ -28,7 +28,7 @@ async fn open(address: &Address, tls: &Arc<ClientConfig>) -> io::Result<Stream> 
         Scheme::Https => {
             let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
             let stream = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await?;
-            Ok(Stream::Tls(Box::new(stream)))
+            Ok(Stream::Tls(Box::new(stream.into())))
         }
     }
 }

@@ -12,8 +12,10 @@ use tokio::io::AsyncReadExt;
 
 use super::body::{BodyError, RequestBody};
 use super::head::{ResponseHead, take_head};
-use super::outgoing::{Outgoing, Unsent};
-use super::stream::{Stream, Upgraded};
+use super::request::outgoing;
+use super::upgraded::Upgraded;
+use crate::http::outgoing::{Outgoing, Unsent};
+use crate::http::stream::Stream;
 
 /// How much is read at once: enough for a head and a small body.
 const READ: usize = 8 * 1024;
@@ -22,7 +24,7 @@ pub(super) struct Conversation {
     stream: Stream,
     /// What was read of the connection and not taken yet.
     pub(super) inbound: BytesMut,
-    pub(super) outgoing: Outgoing,
+    pub(super) outgoing: Outgoing<RequestBody>,
     method: Method,
     sending: Sending,
 }
@@ -47,7 +49,7 @@ pub(super) enum Failure {
 
 impl Conversation {
     pub(super) fn new<B>(stream: Stream, request: &Request<B>, body: RequestBody) -> Self {
-        let outgoing = Outgoing::new(request, body);
+        let outgoing = outgoing(request, body);
         let method = request.method().clone();
         Self { stream, inbound: BytesMut::new(), outgoing, method, sending: Sending::Going }
     }
@@ -60,10 +62,12 @@ impl Conversation {
         match self.outgoing.poll_send(&mut self.stream, context) {
             Poll::Pending => return Ok(()),
             Poll::Ready(Ok(())) => self.sending = Sending::Done,
-            Poll::Ready(Err(Unsent::Server(error))) => self.sending = Sending::Failed(error),
-            Poll::Ready(Err(Unsent::Client(error))) => return Err(error),
+            Poll::Ready(Err(Unsent::Stream(error))) => self.sending = Sending::Failed(error),
+            Poll::Ready(Err(Unsent::Body(error))) => return Err(error),
+            Poll::Ready(Err(Unsent::Length)) => {
+                return Err(BodyError::Broken("it is not as long as Content-Length says".to_owned()));
+            }
         }
-        self.outgoing.waits_for_client = false;
         Ok(())
     }
 

@@ -1,11 +1,11 @@
-//! The heads of messages to and from a server (RFC 9112): requests made of parsed values only, responses read strictly, because
-//! whoever reads the end of one elsewhere than the server put it takes the next user's answer for it. Pure.
+//! The head of a server's response (RFC 9112), read strictly: whoever sees the end of a response elsewhere than the server put it
+//! takes the next user's answer for it. Pure.
 
 use std::mem::MaybeUninit;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 /// The longest head of a response, and the most fields in it.
 pub(super) const HEAD_LENGTH: usize = 32 * 1024;
@@ -44,45 +44,6 @@ pub(super) struct ResponseHead {
     pub framing: Framing,
     /// Whether the connection can carry another request after this response.
     pub keeps_alive: bool,
-}
-
-/// What the head of a request says of its body's length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyLength {
-    Known(u64),
-    Unknown,
-    Unsaid,
-}
-
-/// Appends the head of a request whose target is in origin form. What it says of the body is `length`, whatever its fields do.
-pub(super) fn append_head<B>(request: &Request<B>, length: BodyLength, out: &mut BytesMut) {
-    let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
-        out.put_slice(part.as_bytes());
-    }
-    let frames = |name: &HeaderName| *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
-    append_lines(request.headers().iter().filter(|(name, _)| !frames(name)), out);
-    match length {
-        BodyLength::Known(length) => out.put_slice(format!("content-length: {length}\r\n").as_bytes()),
-        BodyLength::Unknown => out.put_slice(b"transfer-encoding: chunked\r\n"),
-        BodyLength::Unsaid => {}
-    }
-    out.put_slice(b"\r\n");
-}
-
-/// Appends a trailer section and the empty line that ends it.
-pub(super) fn append_trailers(trailers: &HeaderMap, out: &mut BytesMut) {
-    append_lines(trailers.iter(), out);
-    out.put_slice(b"\r\n");
-}
-
-fn append_lines<'a>(fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>, out: &mut BytesMut) {
-    for (name, value) in fields {
-        out.put_slice(name.as_str().as_bytes());
-        out.put_slice(b": ");
-        out.put_slice(value.as_bytes());
-        out.put_slice(b"\r\n");
-    }
 }
 
 /// Takes the head of the response to a `method` request from the start of `bytes`; `None` while it isn't all there.

@@ -3,16 +3,15 @@
 
 mod balance;
 mod body;
-mod chunks;
 mod connect;
 mod conversation;
 mod deadlines;
 mod head;
-mod outgoing;
 mod pool;
+mod request;
 mod send;
-mod stream;
 mod tunnel;
+mod upgraded;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +21,7 @@ pub use balance::Balance;
 pub use body::{BodyError, BytesIn, RequestBody, ResponseBody};
 pub use pool::Pools;
 pub use send::{Exchange, forward};
-pub use stream::Upgraded;
+pub use upgraded::Upgraded;
 pub use tunnel::{Tunnel, tunnel};
 
 /// How a server is spoken to.

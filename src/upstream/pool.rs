@@ -13,7 +13,7 @@ use rustls::ClientConfig;
 use super::Address;
 use super::conversation::is_quiet;
 use super::deadlines::Deadlines;
-use super::stream::Stream;
+use crate::http::stream::Stream;
 use crate::clock::Clock;
 
 /// Servers commonly close idle connections after 5 s (Node) to 75 s (nginx); whoever closes first is not in doubt about it.

@@ -12,9 +12,9 @@ use http_body::Body as _;
 use super::connect::connect;
 use super::conversation::{Conversation, Failure};
 use super::head::ResponseHead;
-use super::outgoing::Outgoing;
 use super::{BodyError, InFlight, Patience, Pools, RequestBody, ResponseBody, Server, Upstream, UpstreamError};
 use crate::clock::Clock;
+use crate::http::outgoing::Outgoing;
 use crate::policy::Permit;
 
 /// A request on its way, and what it needs to get there.
@@ -140,9 +140,9 @@ fn response(head: ResponseHead, body: ResponseBody) -> Response<ResponseBody> {
 
 /// Returns who must do something by when: the client, while the upstream waits for bytes that it owes; else the upstream,
 /// whose time runs from the last byte it got.
-fn due(started: Instant, outgoing: &Outgoing, patience: &Patience) -> (Instant, Failure) {
-    let last = outgoing.last.map_or(started, |last| last.max(started));
-    if outgoing.waits_for_client {
+fn due(started: Instant, outgoing: &Outgoing<RequestBody>, patience: &Patience) -> (Instant, Failure) {
+    let last = outgoing.body().last().map_or(started, |last| last.max(started));
+    if outgoing.waits_for_body() {
         (last + patience.idle, Failure::Client(BodyError::Idle(patience.idle)))
     } else {
         (last + patience.response, Failure::Late(patience.response))

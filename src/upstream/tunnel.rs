@@ -7,17 +7,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::sync::oneshot;
 
 use super::Upgraded;
 use crate::clock::Clock;
+use crate::http::body::Upgrade;
 
 /// The two ends of an upgraded connection, and what ends it.
 pub struct Tunnel {
-    pub client: OnUpgrade,
+    pub client: Upgrade,
     pub server: Upgraded,
     pub idle: Duration,
     /// Resolves when the session has ended.
@@ -28,7 +27,7 @@ pub struct Tunnel {
 pub async fn tunnel(ends: Tunnel) -> (u64, u64) {
     let Ok(client) = ends.client.await else { return (0, 0) };
     let activity = Rc::new(Cell::new(Clock::monotonic()));
-    let mut client = Watched { stream: TokioIo::new(client), activity: Rc::clone(&activity), bytes: 0 };
+    let mut client = Watched { stream: client, activity: Rc::clone(&activity), bytes: 0 };
     let mut server = Watched { stream: ends.server, activity: Rc::clone(&activity), bytes: 0 };
     let cut = async {
         match ends.cut {

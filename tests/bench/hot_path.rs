@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -25,7 +26,7 @@ use vestibule::gateway::limits::RequestLimits;
 use vestibule::gateway::rules::{Forwarding, IdentityHeaders, Rules, ViaValues};
 use vestibule::gateway::streams::Streams;
 use vestibule::gateway::{Gateway, Ingress, Refusal, Trace, identity_headers};
-use vestibule::http::body::Body;
+use vestibule::http::body::{Body, ClientBody};
 use vestibule::http::client::ClientAddr;
 use vestibule::http::header::IdentityFilter;
 use vestibule::http::target::Target;
@@ -301,7 +302,8 @@ async fn pass(
         request_id: &HeaderValue::from_static("0123456789abcdef"),
         now: NOW,
     };
-    gateway.serve(rules, ingress, Box::new(request), &mut Trace::default()).await
+    let request = Box::new(request.map(|body| ClientBody::new(body.map_err(Into::into))));
+    gateway.serve(rules, ingress, request, &mut Trace::default()).await
 }
 
 fn forwarding(app: SocketAddr) -> Forwarding {

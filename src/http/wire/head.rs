@@ -1,12 +1,16 @@
 //! The request line and the fields of a request, up to the empty line.
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+
 use super::{PATH, QUERY, Violation, are_all, is_token, is_value};
 use crate::http::method::METHOD_LENGTH;
 
 /// How long a target may be: twice what RFC 9112 3 asks everybody to support.
 const TARGET_LENGTH: usize = 16 * 1024;
-/// As many as hyper takes, so that it never has the last word.
 const FIELDS: usize = 100;
+/// How many fields most requests have at most, those included that a gateway sets.
+const FEW_FIELDS: usize = 24;
 /// More digits than this overflow somewhere.
 const LENGTH_DIGITS: usize = 18;
 
@@ -19,6 +23,8 @@ pub struct Head {
     /// The client waits for a 100 before it sends the body.
     pub expects_continue: bool,
     pub http_10: bool,
+    /// The client means to send another request on the connection (RFC 9112 9.3).
+    pub persists: bool,
 }
 
 /// How the body of a request is delimited.
@@ -54,25 +60,58 @@ pub fn blame_oversize(head: &[u8], header_size: usize) -> Violation {
 
 /// Returns what the head says; `head` is everything up to and including the empty line.
 pub fn check_head(head: &[u8]) -> Result<Head, Violation> {
+    scan(head, |_| Ok(()), |_, _| Ok(()))
+}
+
+/// Returns what the head says, and the request that it makes; its values share the head's memory.
+pub fn read_head(head: &Bytes) -> Result<(Head, Request<()>), Violation> {
+    let mut request = Request::new(());
+    // Room for the fields of most requests and those that a gateway sets.
+    let mut headers = HeaderMap::with_capacity(FEW_FIELDS);
+    let start = |line: &RequestLine<'_>| {
+        *request.method_mut() = Method::from_bytes(line.method).map_err(|_| Violation::UnsupportedMethod)?;
+        let target = Uri::from_maybe_shared(head.slice_ref(line.target));
+        *request.uri_mut() = target.map_err(|_| Violation::MalformedTarget)?;
+        *request.version_mut() = if line.http_10 { Version::HTTP_10 } else { Version::HTTP_11 };
+        Ok(())
+    };
+    let said = scan(head, start, |name, value| {
+        let name = HeaderName::from_bytes(name).map_err(|_| Violation::MalformedField)?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(value)).map_err(|_| Violation::MalformedField)?;
+        headers.append(name, value);
+        Ok(())
+    })?;
+    *request.headers_mut() = headers;
+    Ok((said, request))
+}
+
+/// Goes over a head once, and tells its parts as they are met: what has been told of a head that turns out bad counts for nothing.
+fn scan<'a>(
+    head: &'a [u8],
+    mut start: impl FnMut(&RequestLine<'a>) -> Result<(), Violation>,
+    mut field: impl FnMut(&'a [u8], &'a [u8]) -> Result<(), Violation>,
+) -> Result<Head, Violation> {
     let mut lines = Lines { rest: head };
     let mut request_line = lines.next_line()?;
     // RFC 9112 2.2: empty lines before a request line are to be ignored; some clients end their bodies so.
     while request_line.is_empty() {
         request_line = lines.next_line()?;
     }
-    let http_10 = check_request_line(request_line)?;
+    let request_line = RequestLine::read(request_line)?;
+    start(&request_line)?;
     let mut fields = Fields::default();
     loop {
         let line = lines.next_line()?;
         if line.is_empty() {
             break;
         }
-        fields.take(line)?;
+        let (name, value) = fields.take(line)?;
+        field(name, value)?;
     }
     if !lines.rest.is_empty() {
         return Err(Violation::MalformedLine);
     }
-    fields.judge(http_10)
+    fields.judge(request_line.http_10)
 }
 
 struct Lines<'a> {
@@ -90,36 +129,43 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Returns whether the version is HTTP/1.0.
-fn check_request_line(line: &[u8]) -> Result<bool, Violation> {
-    let mut parts = line.split(|&byte| byte == b' ');
-    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(if names_http(line) { Violation::MalformedRequestLine } else { Violation::NotHttp });
-    };
-    if !is_token(method) || target.is_empty() {
-        return Err(Violation::MalformedRequestLine);
-    }
-    if target.len() > TARGET_LENGTH {
-        return Err(Violation::TargetTooLong);
-    }
-    if !is_target(target) {
-        return Err(Violation::MalformedTarget);
-    }
-    let http_10 = match version {
-        b"HTTP/1.1" => false,
-        b"HTTP/1.0" => true,
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
-            return Err(Violation::UnsupportedVersion);
+struct RequestLine<'a> {
+    method: &'a [u8],
+    target: &'a [u8],
+    http_10: bool,
+}
+
+impl<'a> RequestLine<'a> {
+    fn read(line: &'a [u8]) -> Result<Self, Violation> {
+        let mut parts = line.split(|&byte| byte == b' ');
+        let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(if names_http(line) { Violation::MalformedRequestLine } else { Violation::NotHttp });
+        };
+        if !is_token(method) || target.is_empty() {
+            return Err(Violation::MalformedRequestLine);
         }
-        _ if names_http(line) => return Err(Violation::MalformedRequestLine),
-        _ => return Err(Violation::NotHttp),
-    };
-    // Those that no resource has, whatever its rules.
-    if matches!(method, b"CONNECT" | b"TRACE") || method.len() > METHOD_LENGTH {
-        return Err(Violation::UnsupportedMethod);
+        if target.len() > TARGET_LENGTH {
+            return Err(Violation::TargetTooLong);
+        }
+        if !is_target(target) {
+            return Err(Violation::MalformedTarget);
+        }
+        let http_10 = match version {
+            b"HTTP/1.1" => false,
+            b"HTTP/1.0" => true,
+            [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+                return Err(Violation::UnsupportedVersion);
+            }
+            _ if names_http(line) => return Err(Violation::MalformedRequestLine),
+            _ => return Err(Violation::NotHttp),
+        };
+        // Those that no resource has, whatever its rules.
+        if matches!(method, b"CONNECT" | b"TRACE") || method.len() > METHOD_LENGTH {
+            return Err(Violation::UnsupportedMethod);
+        }
+        Ok(Self { method, target, http_10 })
     }
-    Ok(http_10)
 }
 
 fn names_http(line: &[u8]) -> bool {
@@ -142,7 +188,25 @@ struct Fields<'a> {
     transfer_encoding: Seen<'a>,
     expect: Seen<'a>,
     has_upgrade: bool,
-    lists_upgrade: bool,
+    options: Options,
+}
+
+/// What `Connection` lists.
+#[derive(Clone, Copy, Default)]
+struct Options {
+    upgrade: bool,
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Options {
+    fn read(&mut self, value: &[u8]) {
+        for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
 }
 
 /// A field that may come once.
@@ -161,7 +225,8 @@ impl<'a> Seen<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, line: &'a [u8]) -> Result<(), Violation> {
+    /// Returns the name and the value of the field, without the white space around it.
+    fn take(&mut self, line: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Violation> {
         self.count += 1;
         if self.count > FIELDS {
             return Err(Violation::TooManyFields);
@@ -172,18 +237,19 @@ impl<'a> Fields<'a> {
         if !is_token(name) || !is_value(value) {
             return Err(Violation::MalformedField);
         }
+        let value = value.trim_ascii();
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
-            4 if is("host") => self.host.add(value.trim_ascii()),
-            6 if is("expect") => self.expect.add(value.trim_ascii()),
+            4 if is("host") => self.host.add(value),
+            6 if is("expect") => self.expect.add(value),
             7 if is("upgrade") => self.has_upgrade = true,
-            10 if is("connection") => self.lists_upgrade |= lists(value, b"upgrade"),
+            10 if is("connection") => self.options.read(value),
             12 if is("content-type") => self.content_type.add(value),
-            14 if is("content-length") => self.content_length.add(value.trim_ascii()),
-            17 if is("transfer-encoding") => self.transfer_encoding.add(value.trim_ascii()),
+            14 if is("content-length") => self.content_length.add(value),
+            17 if is("transfer-encoding") => self.transfer_encoding.add(value),
             _ => {}
         }
-        Ok(())
+        Ok((name, value))
     }
 
     fn judge(&self, http_10: bool) -> Result<Head, Violation> {
@@ -201,8 +267,9 @@ impl<'a> Fields<'a> {
             Seen::Once(_) | Seen::Again => return Err(Violation::UnknownExpectation),
         };
         let framing = self.framing(http_10)?;
-        let wants_upgrade = self.has_upgrade && self.lists_upgrade && !http_10;
-        Ok(Head { framing, wants_upgrade, expects_continue, http_10 })
+        let wants_upgrade = self.has_upgrade && self.options.upgrade && !http_10;
+        let persists = !self.options.close && (!http_10 || self.options.keep_alive);
+        Ok(Head { framing, wants_upgrade, expects_continue, http_10, persists })
     }
 
     fn framing(&self, http_10: bool) -> Result<Framing, Violation> {
@@ -235,8 +302,4 @@ fn parse_length(digits: &[u8]) -> Result<u64, Violation> {
 /// The bytes that names, addresses and ports are made of; `target` holds Host to its whole grammar.
 fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'[' | b']')
-}
-
-fn lists(value: &[u8], option: &[u8]) -> bool {
-    value.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(option))
 }

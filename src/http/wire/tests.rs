@@ -1,3 +1,5 @@
+use bytes::Bytes;
+use http::{HeaderValue, Method, Version};
 use proptest::prelude::*;
 
 use super::*;
@@ -17,9 +19,42 @@ fn framing(fields: &str) -> Result<Framing, Violation> {
 #[test]
 fn an_ordinary_head_passes() {
     let head = check("GET /a?b HTTP/1.1\nHost: a.example:80\nX-Note: \t caf\u{e9} \nEmpty:").unwrap();
-    assert_eq!(head, Head { framing: Framing::None, wants_upgrade: false, expects_continue: false, http_10: false });
+    let plain = Head {
+        framing: Framing::None,
+        wants_upgrade: false,
+        expects_continue: false,
+        http_10: false,
+        persists: true,
+    };
+    assert_eq!(head, plain);
     assert!(check("GET / HTTP/1.0").unwrap().http_10);
     assert!(check_head(b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").is_ok());
+}
+
+#[test]
+fn a_request_is_made_of_what_its_head_says() {
+    let bytes = "\r\nPUT http://a:80/x?y=%41 HTTP/1.0\r\nHost: a:80\r\nX-Note: \t caf\u{e9}  b \r\nx-note:\r\n\r\n";
+    let (head, request) = read_head(&Bytes::copy_from_slice(bytes.as_bytes())).unwrap();
+    assert!(head.http_10 && request.version() == Version::HTTP_10);
+    assert_eq!((request.method(), request.uri().to_string().as_str()), (&Method::PUT, "http://a:80/x?y=%41"));
+    let notes: Vec<_> = request.headers().get_all("x-note").iter().map(HeaderValue::as_bytes).collect();
+    assert_eq!(notes, ["caf\u{e9}  b".as_bytes(), b""]);
+    assert_eq!(request.headers().len(), 3);
+}
+
+#[test]
+fn a_connection_persists_unless_its_client_says_otherwise() {
+    for (head, expected) in [
+        ("GET / HTTP/1.1\nHost: a", true),
+        ("GET / HTTP/1.1\nHost: a\nConnection: keep-alive", true),
+        ("GET / HTTP/1.1\nHost: a\nConnection: x , Close", false),
+        ("GET / HTTP/1.1\nHost: a\nConnection: keep-alive\nConnection: close", false),
+        ("GET / HTTP/1.0", false),
+        ("GET / HTTP/1.0\nConnection: Keep-Alive", true),
+        ("GET / HTTP/1.0\nConnection: keep-alive, close", false),
+    ] {
+        assert_eq!(check(head).unwrap().persists, expected, "{head}");
+    }
 }
 
 #[test]
@@ -357,6 +392,7 @@ proptest! {
         let at = at.index(head.len());
         head.splice(at..at, insert.bytes());
         prop_assume!(find_head_end(&head) == Some(head.len()));
+        prop_assert_eq!(read_head(&Bytes::copy_from_slice(&head)).map(|(said, _)| said), check_head(&head));
         if let Ok(checked) = check_head(&head) {
             let text = String::from_utf8(head).unwrap();
             prop_assert!(!text.replace("\r\n", "").contains(['\r', '\n', '\0']), "{text:?}");

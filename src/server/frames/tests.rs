@@ -22,15 +22,9 @@ fn deliver(stream: &[u8], pieces: &[usize]) -> (usize, Option<(u32, u8)>) {
         came = (came + length).min(stream.len());
         let (valid, halt) = frames.scan(&stream[delivered..came]);
         delivered += valid;
-        match halt {
-            Halt::BrokenFrame(goodbye) => {
-                let [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, latest @ .., 0, 0, 0, code] = goodbye else {
-                    panic!("{goodbye:?}")
-                };
-                return (delivered, Some((u32::from_be_bytes(latest), code)));
-            }
-            Halt::Nothing => {}
-            other => panic!("{other:?}"),
+        if let Some(goodbye) = halt {
+            let [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, latest @ .., 0, 0, 0, code] = goodbye else { panic!("{goodbye:?}") };
+            return (delivered, Some((u32::from_be_bytes(latest), code)));
         }
     }
     (delivered, None)

@@ -16,14 +16,12 @@ use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::{ConnectionInfo, Handler, Server, Settings, Unreadable};
-use crate::http::body::Body;
+use crate::http::body::{Body, ClientBody};
 
 /// Longer than anything here takes; a test that gets this far has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +41,7 @@ type Answer = Response<Body<Full<Bytes>>>;
 impl Handler for Echo {
     type Stream = Full<Bytes>;
 
-    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Box<Request<Incoming>>) -> Answer {
+    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Box<Request<ClientBody>>) -> Answer {
         match request.uri().path() {
             "/panic" => panic!("as asked"),
             "/ignore" => text("ignored"),
@@ -76,10 +74,12 @@ impl Handler for Echo {
 }
 
 /// Speaks the other protocol: sends back what comes.
-fn upgrade(request: Request<Incoming>) -> Answer {
+fn upgrade(mut request: Request<ClientBody>) -> Answer {
+    let offered = request.body_mut().take_upgrade();
     tokio::task::spawn_local(async move {
-        let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-        let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+        let Some(offered) = offered else { return };
+        let Ok(upgraded) = offered.await else { return };
+        let (mut reader, mut writer) = tokio::io::split(upgraded);
         let _ = tokio::io::copy(&mut reader, &mut writer).await;
     });
     let mut answer = status(StatusCode::SWITCHING_PROTOCOLS);

@@ -1,15 +1,14 @@
-//! The bytes to and from one server: TCP, with TLS around it or not.
+//! The bytes to and from a client or a server: TCP, with TLS around it or not.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::TlsStream;
 
-pub(super) enum Stream {
+pub enum Stream {
     Tcp(TcpStream),
     /// Boxed: its state is a hundred times that of a socket.
     Tls(Box<TlsStream<TcpStream>>),
@@ -44,6 +43,7 @@ impl AsyncWrite for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
+        // Both are: TLS makes one record of all.
         true
     }
 
@@ -59,38 +59,5 @@ impl AsyncWrite for Stream {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
-    }
-}
-
-/// A connection that no longer speaks HTTP, with what had been read of it beyond the response that said so.
-pub struct Upgraded {
-    pub(super) stream: Stream,
-    pub(super) first: BytesMut,
-}
-
-impl AsyncRead for Upgraded {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.first.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(context, buffer);
-        }
-        let length = this.first.len().min(buffer.remaining());
-        buffer.put_slice(&this.first[..length]);
-        this.first.advance(length);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Upgraded {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }

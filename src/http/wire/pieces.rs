@@ -1,4 +1,4 @@
-//! Reads a response's body that comes in chunks (RFC 9112 section 7.1), piece by piece as it arrives. Pure.
+//! Reads a body that comes in chunks (RFC 9112 section 7.1), piece by piece as it arrives.
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -11,12 +11,12 @@ const SIZE_DIGITS: usize = 16;
 
 /// The body does not follow the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a chunk of the response does not follow the grammar")]
-pub(super) struct BadChunk;
+#[error("a chunk does not follow the grammar")]
+pub struct BadChunk;
 
 /// What comes next of a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub enum Piece {
     Data(Bytes),
     /// The end, with the trailer section, which is mostly empty.
     End(HeaderMap),
@@ -26,7 +26,7 @@ pub(super) enum Piece {
 
 /// The place in one chunked body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Chunks {
+pub enum Chunks {
     #[default]
     Size,
     Data(u64),
@@ -36,7 +36,7 @@ pub(super) enum Chunks {
 
 impl Chunks {
     /// Takes the next piece from the start of `bytes`; not to be called again after the end.
-    pub(super) fn take(&mut self, bytes: &mut BytesMut) -> Result<Piece, BadChunk> {
+    pub fn take(&mut self, bytes: &mut BytesMut) -> Result<Piece, BadChunk> {
         loop {
             match *self {
                 Self::Size => {

@@ -1,0 +1,193 @@
+//! The head of an answer, and how its body is framed (RFC 9112 section 6). Pure but for the date.
+
+use std::cell::RefCell;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::{BufMut, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
+use http::response::Parts;
+use http::{HeaderName, StatusCode};
+use http_body::Body;
+
+use crate::clock::Clock;
+use crate::http::outgoing::Left;
+use crate::http::wire::{Head, append_fields};
+
+/// How one answer is framed.
+pub(super) struct Plan {
+    pub(super) left: Left,
+    /// What `Content-Length` says, where the body's framing doesn't: of an answer to HEAD.
+    told: Option<u64>,
+    keeps_told: bool,
+    /// Whether another request may follow as far as this answer goes.
+    pub(super) persists: bool,
+}
+
+impl Plan {
+    /// Returns how to frame `body`, whatever the fields say.
+    pub(super) fn new(parts: &Parts, body: &impl Body, said: &Head, is_head: bool) -> Self {
+        let length = body.size_hint().exact();
+        let may_have_content = !parts.status.is_informational()
+            && !matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let left = match length {
+            _ if is_head || !may_have_content => Left::Nothing,
+            Some(0) => Left::Nothing,
+            Some(length) => Left::Length(length),
+            None if said.http_10 => Left::UntilClose,
+            None => Left::Chunks,
+        };
+        let persists = left != Left::UntilClose && !lists_close(parts);
+        let told = if is_head { length.filter(|length| *length > 0) } else { length };
+        let keeps_told = is_head || parts.status == StatusCode::NOT_MODIFIED;
+        Self { left, told: told.filter(|_| may_have_content), keeps_told, persists }
+    }
+
+    /// Returns the head.
+    pub(super) fn head(&self, parts: &Parts, said: &Head, persists: bool) -> BytesMut {
+        let mut head = BytesMut::with_capacity(1024);
+        head.put_slice(b"HTTP/1.1 ");
+        head.put_slice(parts.status.as_str().as_bytes());
+        head.put_slice(b" ");
+        head.put_slice(parts.status.canonical_reason().unwrap_or_default().as_bytes());
+        head.put_slice(b"\r\n");
+        let headers = &parts.headers;
+        let tells = self.keeps_told && headers.contains_key(CONTENT_LENGTH);
+        let frames = |name: &HeaderName| (*name == CONTENT_LENGTH && !tells) || *name == TRANSFER_ENCODING;
+        append_fields(headers.iter().filter(|(name, _)| !frames(name)), &mut head);
+        match (self.left, self.told) {
+            (Left::Chunks, _) => head.put_slice(b"transfer-encoding: chunked\r\n"),
+            (Left::UntilClose, _) => {}
+            (Left::Nothing | Left::Length(_), Some(length)) if !tells => {
+                head.put_slice(format!("content-length: {length}\r\n").as_bytes());
+            }
+            (Left::Nothing | Left::Length(_), _) => {}
+        }
+        if parts.status != StatusCode::SWITCHING_PROTOCOLS {
+            match (persists, said.http_10) {
+                (false, _) if !lists_close(parts) => head.put_slice(b"connection: close\r\n"),
+                (true, true) => head.put_slice(b"connection: keep-alive\r\n"),
+                (true | false, _) => {}
+            }
+        }
+        if !headers.contains_key(DATE) {
+            append_date(&mut head);
+        }
+        head.put_slice(b"\r\n");
+        head
+    }
+}
+
+fn lists_close(parts: &Parts) -> bool {
+    let fields = parts.headers.get_all(CONNECTION).iter();
+    fields
+        .flat_map(|field| field.as_bytes().split(|&byte| byte == b','))
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+}
+
+/// Appends the date (RFC 9110 section 6.6.1), which is written once a second.
+fn append_date(head: &mut BytesMut) {
+    thread_local! {
+        static DATE_LINE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now = u64::try_from(Clock::system().now().as_secs()).unwrap_or_default();
+    DATE_LINE.with_borrow_mut(|(second, line)| {
+        if *second != now {
+            *second = now;
+            let moment = UNIX_EPOCH + Duration::from_secs(now);
+            *line = format!("date: {}\r\n", httpdate::fmt_http_date(moment));
+        }
+        head.put_slice(line.as_bytes());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Response;
+    use http_body_util::Full;
+
+    use super::*;
+    use crate::http::body::Body as OurBody;
+    use crate::http::wire::Framing;
+
+    fn said(http_10: bool, persists: bool) -> Head {
+        Head { framing: Framing::None, wants_upgrade: false, expects_continue: false, http_10, persists }
+    }
+
+    /// A body whose length nobody knows.
+    struct Endless;
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _context: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    fn framed(status: u16, field: Option<(&str, &str)>, body: &impl Body, said: &Head, is_head: bool) -> (Left, String) {
+        let mut response = Response::builder().status(status).header("date", "now");
+        if let Some((name, value)) = field {
+            response = response.header(name, value);
+        }
+        let (parts, ()) = response.body(()).unwrap().into_parts();
+        let plan = Plan::new(&parts, body, said, is_head);
+        let head = plan.head(&parts, said, said.persists && plan.persists);
+        let text = String::from_utf8(head.to_vec()).unwrap();
+        let (_, fields) = text.split_once("date: now\r\n").unwrap();
+        (plan.left, fields.trim_end().replace("\r\n", "|"))
+    }
+
+    fn three() -> OurBody<Full<Bytes>> {
+        OurBody::from(Bytes::from_static(b"abc"))
+    }
+
+    #[test]
+    fn an_answer_is_framed_by_its_body_and_not_by_what_its_fields_say() {
+        let (new, old) = (said(false, true), said(true, true));
+        let empty: OurBody<Full<Bytes>> = OurBody::empty();
+        for (status, field, head, expected) in [
+            (200, None, false, (Left::Length(3), "content-length: 3")),
+            (200, Some(("content-length", "9")), false, (Left::Length(3), "content-length: 3")),
+            (200, Some(("transfer-encoding", "chunked")), false, (Left::Length(3), "content-length: 3")),
+            (200, None, true, (Left::Nothing, "content-length: 3")),
+            (204, Some(("content-length", "3")), false, (Left::Nothing, "")),
+            (304, Some(("content-length", "9")), false, (Left::Nothing, "content-length: 9")),
+            (304, None, false, (Left::Nothing, "")),
+        ] {
+            let (left, fields) = framed(status, field, &three(), &new, head);
+            assert_eq!((left, fields.as_str()), expected, "{status} {field:?} {head}");
+        }
+        assert_eq!(framed(200, None, &empty, &new, false), (Left::Nothing, "content-length: 0".into()));
+        assert_eq!(framed(200, Some(("content-length", "9")), &empty, &new, true).1, "content-length: 9");
+        assert_eq!(framed(200, None, &empty, &new, true).1, "");
+        assert_eq!(framed(200, None, &Endless, &new, false), (Left::Chunks, "transfer-encoding: chunked".into()));
+        assert_eq!(framed(200, None, &Endless, &old, false), (Left::UntilClose, "connection: close".into()));
+    }
+
+    #[test]
+    fn an_answer_says_whether_its_connection_goes_on() {
+        for (old, persists, field, expected) in [
+            (false, true, None, ""),
+            (false, false, None, "connection: close"),
+            (false, true, Some(("connection", "close")), "connection: close"),
+            (true, true, None, "connection: keep-alive"),
+            (true, false, None, "connection: close"),
+        ] {
+            let (_, fields) = framed(204, field, &three(), &said(old, persists), false);
+            assert_eq!(fields, expected, "{old} {persists} {field:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_date_gets_one() {
+        let mut head = BytesMut::new();
+        append_date(&mut head);
+        let line = String::from_utf8(head.to_vec()).unwrap();
+        assert!(line.starts_with("date: ") && line.ends_with(" GMT\r\n"), "{line}");
+    }
+}

@@ -1,0 +1,73 @@
+//! A request to a server as it goes on the wire (RFC 9112): made of parsed values only, and framed by its body alone.
+
+use bytes::{BufMut, BytesMut};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderName, Method, Request};
+use http_body::Body;
+
+use super::body::RequestBody;
+use crate::http::outgoing::{Left, Outgoing};
+use crate::http::wire::append_fields;
+
+/// Returns the message of a request whose target is in origin form. What it says of the body's length follows from `body`, and only
+/// from the request's own Content-Length where that agrees.
+pub(super) fn outgoing<B>(request: &Request<B>, body: RequestBody) -> Outgoing<RequestBody> {
+    let given = request.headers().get(CONTENT_LENGTH);
+    let left = if body.is_end_stream() {
+        Left::Nothing
+    } else {
+        let length = given.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
+        length.map_or(Left::Chunks, Left::Length)
+    };
+    let mut head = BytesMut::with_capacity(1024);
+    let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
+        head.put_slice(part.as_bytes());
+    }
+    let frames = |name: &HeaderName| *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
+    append_fields(request.headers().iter().filter(|(name, _)| !frames(name)), &mut head);
+    match left {
+        Left::Length(length) => head.put_slice(format!("content-length: {length}\r\n").as_bytes()),
+        Left::Chunks | Left::UntilClose => head.put_slice(b"transfer-encoding: chunked\r\n"),
+        Left::Nothing if given.is_some() || takes_content(request.method()) => head.put_slice(b"content-length: 0\r\n"),
+        Left::Nothing => {}
+    }
+    head.put_slice(b"\r\n");
+    Outgoing::new(head, left, body)
+}
+
+/// Whether a request without a body should say so (RFC 9110 section 8.6).
+fn takes_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head_of(method: &str, fields: &[(&str, &str)]) -> String {
+        let mut request = Request::builder().method(method).uri("/a?b=c").header("host", "app");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let mut outgoing = outgoing(&request.body(()).unwrap(), RequestBody::default());
+        let mut sent = Vec::new();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(outgoing.poll_send(&mut sent, &mut context).is_ready());
+        String::from_utf8(sent).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_framed_by_its_body_and_not_by_what_its_fields_say() {
+        for (method, fields, expected) in [
+            ("GET", &[][..], ""),
+            ("GET", &[("content-length", "0")], "content-length: 0\r\n"),
+            ("GET", &[("transfer-encoding", "chunked")], ""),
+            ("POST", &[], "content-length: 0\r\n"),
+            ("POST", &[("content-length", "5"), ("transfer-encoding", "chunked")], "content-length: 0\r\n"),
+        ] {
+            let head = format!("{method} /a?b=c HTTP/1.1\r\nhost: app\r\n{expected}\r\n");
+            assert_eq!(head_of(method, fields), head, "{method} {fields:?}");
+        }
+    }
+}
