@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame};
 use tokio::io::AsyncWrite;
 
@@ -33,12 +33,17 @@ pub enum Left {
     UntilClose,
 }
 
+/// A piece of the body that is no longer than this is copied behind the head: the system takes one slice for less than several.
+const COPIED: usize = 2 * 1024;
+
 /// What of a message the other side has not taken yet.
 pub struct Outgoing<B> {
     /// Written in this order: head, size of a chunk or trailers; a piece of the body; what ends the piece.
-    frame: BytesMut,
+    frame: Vec<u8>,
     data: Bytes,
     end: &'static [u8],
+    /// How much of `frame` has been written.
+    sent: usize,
     left: Left,
     body: B,
     has_begun: bool,
@@ -47,8 +52,8 @@ pub struct Outgoing<B> {
 
 impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
     /// Returns a message; `left` is what its head says of its body.
-    pub fn new(head: BytesMut, left: Left, body: B) -> Self {
-        Self { frame: head, data: Bytes::new(), end: b"", left, body, has_begun: false, waits_for_body: false }
+    pub fn new(head: Vec<u8>, left: Left, body: B) -> Self {
+        Self { frame: head, data: Bytes::new(), end: b"", sent: 0, left, body, has_begun: false, waits_for_body: false }
     }
 
     /// Whether the other side can have seen anything of it.
@@ -105,7 +110,7 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
     /// Writes what is framed already.
     fn poll_write<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let slices = [&self.frame[..], &self.data[..], self.end];
+            let slices = [&self.frame[self.sent..], &self.data[..], self.end];
             let written = match slices {
                 [[], [], []] => return Poll::Ready(Ok(())),
                 [only, [], []] | [[], only, []] => ready!(Pin::new(&mut *stream).poll_write(context, only))?,
@@ -120,7 +125,14 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
     }
 
     fn advance(&mut self, mut written: usize) {
-        for part in [&mut self.frame as &mut dyn Buf, &mut self.data, &mut self.end] {
+        let of_frame = written.min(self.frame.len() - self.sent);
+        self.sent += of_frame;
+        if self.sent == self.frame.len() {
+            self.frame.clear();
+            self.sent = 0;
+        }
+        written -= of_frame;
+        for part in [&mut self.data as &mut dyn Buf, &mut self.end] {
             let here = written.min(part.remaining());
             part.advance(here);
             written -= here;
@@ -142,9 +154,9 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
                 if let Ok(trailers) = other.into_trailers()
                     && self.left == Left::Chunks
                 {
-                    self.frame.put_slice(b"0\r\n");
+                    self.frame.extend_from_slice(b"0\r\n");
                     append_fields(trailers.iter(), &mut self.frame);
-                    self.frame.put_slice(b"\r\n");
+                    self.frame.extend_from_slice(b"\r\n");
                 }
                 self.finish()
             }
@@ -163,7 +175,7 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
             }
             Left::Length(_) | Left::Nothing => return Err(Unsent::Length),
             Left::Chunks => {
-                self.frame.put_slice(format!("{length:x}\r\n").as_bytes());
+                self.frame.extend_from_slice(format!("{length:x}\r\n").as_bytes());
                 self.end = b"\r\n";
                 if self.body.is_end_stream() {
                     self.end = b"\r\n0\r\n\r\n";
@@ -171,7 +183,11 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
                 }
             }
         }
-        self.data = data;
+        if data.len() <= COPIED && self.end.is_empty() {
+            self.frame.extend_from_slice(&data);
+        } else {
+            self.data = data;
+        }
         Ok(())
     }
 

@@ -15,7 +15,6 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
 use super::InFlight;
-use crate::http::wire::{Chunks, Piece};
 use super::conversation::Conversation;
 use super::head::{Framing, ResponseHead};
 use super::pool::Pool;
@@ -23,6 +22,7 @@ use super::upgraded::Upgraded;
 use crate::clock::Clock;
 use crate::http::body::ClientBody;
 use crate::http::header::{IdentityFilter, remove_forbidden_trailers};
+use crate::http::wire::{Chunks, Piece};
 
 /// How much of a body is read at once, and held at most while its client reads nothing.
 const READ: u64 = 32 * 1024;

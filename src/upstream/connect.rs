@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::http::stream::Stream;
 use super::{Address, Scheme};
+use crate::http::stream::Stream;
 
 /// Returns a new connection, or why there is none within `patience`.
 pub(super) async fn connect(address: &Address, tls: &Arc<ClientConfig>, patience: Duration) -> io::Result<Stream> {

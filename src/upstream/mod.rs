@@ -21,8 +21,8 @@ pub use balance::Balance;
 pub use body::{BodyError, BytesIn, RequestBody, ResponseBody};
 pub use pool::Pools;
 pub use send::{Exchange, forward};
-pub use upgraded::Upgraded;
 pub use tunnel::{Tunnel, tunnel};
+pub use upgraded::Upgraded;
 
 /// How a server is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,8 +13,8 @@ use rustls::ClientConfig;
 use super::Address;
 use super::conversation::is_quiet;
 use super::deadlines::Deadlines;
-use crate::http::stream::Stream;
 use crate::clock::Clock;
+use crate::http::stream::Stream;
 
 /// Servers commonly close idle connections after 5 s (Node) to 75 s (nginx); whoever closes first is not in doubt about it.
 const IDLE_MAX: Duration = Duration::from_secs(55);

@@ -1,13 +1,12 @@
 //! A request to a server as it goes on the wire (RFC 9112): made of parsed values only, and framed by its body alone.
 
-use bytes::{BufMut, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderName, Method, Request};
 use http_body::Body;
 
 use super::body::RequestBody;
 use crate::http::outgoing::{Left, Outgoing};
-use crate::http::wire::append_fields;
+use crate::http::wire::{append_fields, append_length};
 
 /// Returns the message of a request whose target is in origin form. What it says of the body's length follows from `body`, and only
 /// from the request's own Content-Length where that agrees.
@@ -19,20 +18,20 @@ pub(super) fn outgoing<B>(request: &Request<B>, body: RequestBody) -> Outgoing<R
         let length = given.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
         length.map_or(Left::Chunks, Left::Length)
     };
-    let mut head = BytesMut::with_capacity(1024);
+    let mut head = Vec::with_capacity(1024);
     let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
-        head.put_slice(part.as_bytes());
+        head.extend_from_slice(part.as_bytes());
     }
     let frames = |name: &HeaderName| *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
     append_fields(request.headers().iter().filter(|(name, _)| !frames(name)), &mut head);
     match left {
-        Left::Length(length) => head.put_slice(format!("content-length: {length}\r\n").as_bytes()),
-        Left::Chunks | Left::UntilClose => head.put_slice(b"transfer-encoding: chunked\r\n"),
-        Left::Nothing if given.is_some() || takes_content(request.method()) => head.put_slice(b"content-length: 0\r\n"),
+        Left::Length(length) => append_length(length, &mut head),
+        Left::Chunks | Left::UntilClose => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Left::Nothing if given.is_some() || takes_content(request.method()) => append_length(0, &mut head),
         Left::Nothing => {}
     }
-    head.put_slice(b"\r\n");
+    head.extend_from_slice(b"\r\n");
     Outgoing::new(head, left, body)
 }
 

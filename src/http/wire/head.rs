@@ -1,16 +1,15 @@
 //! The request line and the fields of a request, up to the empty line.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{HeaderMap, Method, Request, Uri, Version};
 
-use super::{PATH, QUERY, Violation, are_all, is_token, is_value};
+use super::fields::{FEW, append_field, read_field};
+use super::{PATH, QUERY, Violation, are_all, is_token};
 use crate::http::method::METHOD_LENGTH;
 
 /// How long a target may be: twice what RFC 9112 3 asks everybody to support.
 const TARGET_LENGTH: usize = 16 * 1024;
 const FIELDS: usize = 100;
-/// How many fields most requests have at most, those included that a gateway sets.
-const FEW_FIELDS: usize = 24;
 /// More digits than this overflow somewhere.
 const LENGTH_DIGITS: usize = 18;
 
@@ -67,7 +66,7 @@ pub fn check_head(head: &[u8]) -> Result<Head, Violation> {
 pub fn read_head(head: &Bytes) -> Result<(Head, Request<()>), Violation> {
     let mut request = Request::new(());
     // Room for the fields of most requests and those that a gateway sets.
-    let mut headers = HeaderMap::with_capacity(FEW_FIELDS);
+    let mut headers = HeaderMap::with_capacity(FEW);
     let start = |line: &RequestLine<'_>| {
         *request.method_mut() = Method::from_bytes(line.method).map_err(|_| Violation::UnsupportedMethod)?;
         let target = Uri::from_maybe_shared(head.slice_ref(line.target));
@@ -76,10 +75,7 @@ pub fn read_head(head: &Bytes) -> Result<(Head, Request<()>), Violation> {
         Ok(())
     };
     let said = scan(head, start, |name, value| {
-        let name = HeaderName::from_bytes(name).map_err(|_| Violation::MalformedField)?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(value)).map_err(|_| Violation::MalformedField)?;
-        headers.append(name, value);
-        Ok(())
+        append_field(&mut headers, name, head.slice_ref(value)).ok_or(Violation::MalformedField)
     })?;
     *request.headers_mut() = headers;
     Ok((said, request))
@@ -138,7 +134,8 @@ struct RequestLine<'a> {
 impl<'a> RequestLine<'a> {
     fn read(line: &'a [u8]) -> Result<Self, Violation> {
         let mut parts = line.split(|&byte| byte == b' ');
-        let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(if names_http(line) { Violation::MalformedRequestLine } else { Violation::NotHttp });
         };
@@ -231,13 +228,7 @@ impl<'a> Fields<'a> {
         if self.count > FIELDS {
             return Err(Violation::TooManyFields);
         }
-        // A line that begins with white space folds the one before (obs-fold): no name, hence no field.
-        let colon = memchr::memchr(b':', line).ok_or(Violation::MalformedField)?;
-        let (name, value) = (&line[..colon], &line[colon + 1..]);
-        if !is_token(name) || !is_value(value) {
-            return Err(Violation::MalformedField);
-        }
-        let value = value.trim_ascii();
+        let (name, value) = read_field(line).ok_or(Violation::MalformedField)?;
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
             4 if is("host") => self.host.add(value),

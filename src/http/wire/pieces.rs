@@ -1,13 +1,19 @@
 //! Reads a body that comes in chunks (RFC 9112 section 7.1), piece by piece as it arrives.
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
+
+use super::{find_head_end, read_fields};
 
 /// The longest line with a chunk's size, its extensions included, which mean nothing to us; and the longest trailer section.
 const SIZE_LINE: usize = 4 * 1024;
 const TRAILERS: usize = 8 * 1024;
 const TRAILER_FIELDS: usize = 64;
 const SIZE_DIGITS: usize = 16;
+
+/// A chunk shorter than this is put together with those after it, up to so many bytes.
+const SMALL: usize = 512;
+const GATHERED: usize = 8 * 1024;
 
 /// The body does not follow the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,33 +41,70 @@ pub enum Chunks {
 }
 
 impl Chunks {
-    /// Takes the next piece from the start of `bytes`; not to be called again after the end.
+    /// Takes the next piece from the start of `bytes`; not to be called again after the end. Small chunks that are here together
+    /// come as one piece: each would cost whoever sends it on a frame and a call of the system.
     pub fn take(&mut self, bytes: &mut BytesMut) -> Result<Piece, BadChunk> {
         loop {
-            match *self {
-                Self::Size => {
-                    let Some(size) = take_size(bytes)? else { return Ok(Piece::Incomplete) };
-                    *self = if size == 0 { Self::Trailers } else { Self::Data(size) };
-                }
-                Self::Data(_) if bytes.is_empty() => return Ok(Piece::Incomplete),
-                Self::Data(left) => {
-                    let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-                    let left = left - here as u64;
-                    *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
-                    return Ok(Piece::Data(bytes.split_to(here).freeze()));
-                }
-                Self::DataEnd => match bytes[..] {
-                    [b'\r', b'\n', ..] => {
-                        bytes.advance(2);
-                        *self = Self::Size;
-                    }
-                    [] | [b'\r'] => return Ok(Piece::Incomplete),
-                    _ => return Err(BadChunk),
-                },
-                Self::Trailers => return take_trailers(bytes),
+            match self.pass(bytes)? {
+                Passed::Incomplete => return Ok(Piece::Incomplete),
+                Passed::Framing => {}
+                Passed::Trailers => return take_trailers(bytes),
+                Passed::Data(data) if data.len() < SMALL && !bytes.is_empty() => return self.gather(&data, bytes),
+                Passed::Data(data) => return Ok(Piece::Data(data)),
             }
         }
     }
+
+    fn gather(&mut self, first: &[u8], bytes: &mut BytesMut) -> Result<Piece, BadChunk> {
+        let mut gathered = BytesMut::from(first);
+        while gathered.len() < GATHERED {
+            match self.pass(bytes)? {
+                Passed::Incomplete | Passed::Trailers => break,
+                Passed::Framing => {}
+                Passed::Data(data) => gathered.extend_from_slice(&data),
+            }
+        }
+        Ok(Piece::Data(gathered.freeze()))
+    }
+
+    /// Takes one step; the trailer section is left where it is.
+    fn pass(&mut self, bytes: &mut BytesMut) -> Result<Passed, BadChunk> {
+        match *self {
+            Self::Size => {
+                let Some(size) = take_size(bytes)? else { return Ok(Passed::Incomplete) };
+                *self = if size == 0 { Self::Trailers } else { Self::Data(size) };
+                Ok(Passed::Framing)
+            }
+            Self::Data(_) if bytes.is_empty() => Ok(Passed::Incomplete),
+            Self::Data(left) => {
+                let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+                let left = left - here as u64;
+                *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
+                Ok(Passed::Data(bytes.split_to(here).freeze()))
+            }
+            Self::DataEnd => match bytes[..] {
+                [b'\r', b'\n', ..] => {
+                    bytes.advance(2);
+                    *self = Self::Size;
+                    Ok(Passed::Framing)
+                }
+                [] | [b'\r'] => Ok(Passed::Incomplete),
+                _ => Err(BadChunk),
+            },
+            Self::Trailers => Ok(Passed::Trailers),
+        }
+    }
+}
+
+/// What a step has taken.
+enum Passed {
+    Data(Bytes),
+    /// What stands between data.
+    Framing,
+    /// Nothing: the trailer section comes.
+    Trailers,
+    /// Nothing: more bytes are needed.
+    Incomplete,
 }
 
 /// Takes the line with a chunk's size; `None` while it isn't all there.
@@ -90,19 +133,11 @@ fn take_trailers(bytes: &mut BytesMut) -> Result<Piece, BadChunk> {
         bytes.advance(2);
         return Ok(Piece::End(HeaderMap::new()));
     }
-    let mut fields = [httparse::EMPTY_HEADER; TRAILER_FIELDS];
-    let (length, fields) = match httparse::parse_headers(bytes, &mut fields).map_err(|_| BadChunk)? {
-        httparse::Status::Complete(parsed) => parsed,
-        httparse::Status::Partial if bytes.len() <= TRAILERS => return Ok(Piece::Incomplete),
-        httparse::Status::Partial => return Err(BadChunk),
+    let Some(end) = find_head_end(bytes) else {
+        return if bytes.len() <= TRAILERS { Ok(Piece::Incomplete) } else { Err(BadChunk) };
     };
-    let mut trailers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BadChunk)?;
-        trailers.append(name, HeaderValue::from_bytes(field.value).map_err(|_| BadChunk)?);
-    }
-    bytes.advance(length);
-    Ok(Piece::End(trailers))
+    let section = bytes.split_to(end).freeze();
+    read_fields(&section, TRAILER_FIELDS).map(Piece::End).ok_or(BadChunk)
 }
 
 #[cfg(test)]
@@ -145,6 +180,17 @@ mod tests {
             prop_assert_eq!(trailers.unwrap().get_all("x-sum").iter().count(), 2);
             prop_assert_eq!(rest, b"NEXT");
         }
+    }
+
+    #[test]
+    fn small_chunks_that_are_here_together_come_as_one_piece() {
+        let mut bytes = BytesMut::from(&b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"[..]);
+        let mut chunks = Chunks::default();
+        assert_eq!(chunks.take(&mut bytes), Ok(Piece::Data(Bytes::from_static(b"abc"))));
+        assert_eq!(chunks.take(&mut bytes), Ok(Piece::End(HeaderMap::new())));
+        let large = [b"400\r\n", &[b'x'; 1024][..], b"\r\n1\r\ny\r\n"].concat();
+        let (mut bytes, mut chunks) = (BytesMut::from(&large[..]), Chunks::default());
+        assert_eq!(chunks.take(&mut bytes), Ok(Piece::Data(Bytes::from(vec![b'x'; 1024]))));
     }
 
     #[test]

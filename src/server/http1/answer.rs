@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
-use bytes::{BufMut, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::response::Parts;
 use http::{HeaderName, StatusCode};
@@ -11,7 +10,7 @@ use http_body::Body;
 
 use crate::clock::Clock;
 use crate::http::outgoing::Left;
-use crate::http::wire::{Head, append_fields};
+use crate::http::wire::{Head, append_fields, append_length};
 
 /// How one answer is framed.
 pub(super) struct Plan {
@@ -43,36 +42,36 @@ impl Plan {
     }
 
     /// Returns the head.
-    pub(super) fn head(&self, parts: &Parts, said: &Head, persists: bool) -> BytesMut {
-        let mut head = BytesMut::with_capacity(1024);
-        head.put_slice(b"HTTP/1.1 ");
-        head.put_slice(parts.status.as_str().as_bytes());
-        head.put_slice(b" ");
-        head.put_slice(parts.status.canonical_reason().unwrap_or_default().as_bytes());
-        head.put_slice(b"\r\n");
+    pub(super) fn head(&self, parts: &Parts, said: &Head, persists: bool) -> Vec<u8> {
+        let mut head = Vec::with_capacity(1024);
+        head.extend_from_slice(b"HTTP/1.1 ");
+        head.extend_from_slice(parts.status.as_str().as_bytes());
+        head.extend_from_slice(b" ");
+        head.extend_from_slice(parts.status.canonical_reason().unwrap_or_default().as_bytes());
+        head.extend_from_slice(b"\r\n");
         let headers = &parts.headers;
         let tells = self.keeps_told && headers.contains_key(CONTENT_LENGTH);
         let frames = |name: &HeaderName| (*name == CONTENT_LENGTH && !tells) || *name == TRANSFER_ENCODING;
         append_fields(headers.iter().filter(|(name, _)| !frames(name)), &mut head);
         match (self.left, self.told) {
-            (Left::Chunks, _) => head.put_slice(b"transfer-encoding: chunked\r\n"),
+            (Left::Chunks, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             (Left::UntilClose, _) => {}
             (Left::Nothing | Left::Length(_), Some(length)) if !tells => {
-                head.put_slice(format!("content-length: {length}\r\n").as_bytes());
+                append_length(length, &mut head);
             }
             (Left::Nothing | Left::Length(_), _) => {}
         }
         if parts.status != StatusCode::SWITCHING_PROTOCOLS {
             match (persists, said.http_10) {
-                (false, _) if !lists_close(parts) => head.put_slice(b"connection: close\r\n"),
-                (true, true) => head.put_slice(b"connection: keep-alive\r\n"),
+                (false, _) if !lists_close(parts) => head.extend_from_slice(b"connection: close\r\n"),
+                (true, true) => head.extend_from_slice(b"connection: keep-alive\r\n"),
                 (true | false, _) => {}
             }
         }
         if !headers.contains_key(DATE) {
             append_date(&mut head);
         }
-        head.put_slice(b"\r\n");
+        head.extend_from_slice(b"\r\n");
         head
     }
 }
@@ -85,7 +84,7 @@ fn lists_close(parts: &Parts) -> bool {
 }
 
 /// Appends the date (RFC 9110 section 6.6.1), which is written once a second.
-fn append_date(head: &mut BytesMut) {
+fn append_date(head: &mut Vec<u8>) {
     thread_local! {
         static DATE_LINE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
     }
@@ -96,7 +95,7 @@ fn append_date(head: &mut BytesMut) {
             let moment = UNIX_EPOCH + Duration::from_secs(now);
             *line = format!("date: {}\r\n", httpdate::fmt_http_date(moment));
         }
-        head.put_slice(line.as_bytes());
+        head.extend_from_slice(line.as_bytes());
     });
 }
 
@@ -129,7 +128,13 @@ mod tests {
         }
     }
 
-    fn framed(status: u16, field: Option<(&str, &str)>, body: &impl Body, said: &Head, is_head: bool) -> (Left, String) {
+    fn framed(
+        status: u16,
+        field: Option<(&str, &str)>,
+        body: &impl Body,
+        said: &Head,
+        is_head: bool,
+    ) -> (Left, String) {
         let mut response = Response::builder().status(status).header("date", "now");
         if let Some((name, value)) = field {
             response = response.header(name, value);
@@ -137,7 +142,7 @@ mod tests {
         let (parts, ()) = response.body(()).unwrap().into_parts();
         let plan = Plan::new(&parts, body, said, is_head);
         let head = plan.head(&parts, said, said.persists && plan.persists);
-        let text = String::from_utf8(head.to_vec()).unwrap();
+        let text = String::from_utf8(head).unwrap();
         let (_, fields) = text.split_once("date: now\r\n").unwrap();
         (plan.left, fields.trim_end().replace("\r\n", "|"))
     }
@@ -185,9 +190,9 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_date_gets_one() {
-        let mut head = BytesMut::new();
+        let mut head = Vec::new();
         append_date(&mut head);
-        let line = String::from_utf8(head.to_vec()).unwrap();
+        let line = String::from_utf8(head).unwrap();
         assert!(line.starts_with("date: ") && line.ends_with(" GMT\r\n"), "{line}");
     }
 }

@@ -184,7 +184,11 @@ impl Wire {
     }
 
     /// Returns the next piece of the body of request `number`, `None` at its end.
-    pub(super) fn poll_body(&self, number: u64, context: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Broken>> {
+    pub(super) fn poll_body(
+        &self,
+        number: u64,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Bytes>>, Broken>> {
         let io = &mut *self.io.borrow_mut();
         // Whoever kept a body beyond its request gets nothing of the next one.
         if self.requests.get() != number {

@@ -1,4 +1,4 @@
-//! What the guard lets through, and what becomes of the rest.
+//! What is read as a request, and what becomes of the rest.
 
 use super::*;
 
@@ -35,6 +35,76 @@ async fn requests_may_come_byte_by_byte() {
     let answers = read_to_end(&mut stream).await;
     assert_eq!(statuses(&answers), ["200"; 3], "{answers}");
     assert!(answers.contains("/a:") && answers.contains("/p:abc") && answers.contains("/z:"), "{answers}");
+}
+
+#[tokio::test]
+async fn how_requests_are_cut_into_pieces_makes_no_difference() {
+    let (server, _) = start(settings());
+    let chunks = "3;a=\"b\"\r\nabc\r\n0\r\nx: y\r\n\r\n";
+    let stream = [
+        get("/a"),
+        "POST /b HTTP/1.1\r\nhost: a.test\r\ncontent-length: 5\r\n\r\nhello\r\n".to_owned(),
+        format!("POST /c HTTP/1.1\r\nhost: a.test\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"),
+        get("/d"),
+        "GET /e HTTP/1.1\r\nhost : a\r\n\r\n".to_owned(),
+        get("/f"),
+    ]
+    .concat();
+    let expected = talk(&server, stream.as_bytes()).await;
+    assert_eq!(statuses(&expected), ["200", "200", "200", "200", "400"], "{expected}");
+    for part in ["/a:", "/b:hello", "/c:abc", "/d:"] {
+        assert!(expected.contains(part), "{part}: {expected}");
+    }
+    for length in [1, 7, 16, 33, 71] {
+        let mut client = connect(&server).await;
+        client.set_nodelay(true).unwrap();
+        for piece in stream.as_bytes().chunks(length) {
+            // What follows the bad request may find the connection closed.
+            let _ = client.write_all(piece).await;
+            tokio::task::yield_now().await;
+        }
+        let answers = read_to_end(&mut client).await;
+        assert_eq!(statuses(&answers), statuses(&expected), "{length}: {answers}");
+        assert!(answers.contains("/b:hello") && answers.contains("/c:abc"), "{length}: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_a_handler_kept_gets_nothing_of_the_next_request() {
+    let (server, _) = start(settings());
+    let mut client = connect(&server).await;
+    let head = "POST /keep HTTP/1.1\r\nhost: a.test\r\ncontent-length: 5\r\n\r\n";
+    client.write_all(format!("{head}first").as_bytes()).await.unwrap();
+    read_until(&mut client, "kept").await;
+    let next = "POST /kept HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\ncontent-length: 6\r\n\r\nsecond";
+    // What was not read when its answer had gone out ended the connection, or is lost.
+    let _ = client.write_all(next.as_bytes()).await;
+    let answers = read_to_end(&mut client).await;
+    assert!(!answers.contains("second|"), "{answers}");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_100_is_told_to_go_on_only_where_the_body_is_wanted() {
+    let (server, _) = start(settings());
+    let head = |path: &str| {
+        format!("POST {path} HTTP/1.1\r\nhost: a.test\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+    };
+    let mut client = connect(&server).await;
+    client.write_all(head("/read").as_bytes()).await.unwrap();
+    assert_eq!(read_until(&mut client, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
+    client.write_all(b"ok").await.unwrap();
+    read_until(&mut client, "/read:ok").await;
+    client.write_all(head("/ignore").as_bytes()).await.unwrap();
+    let answer = read_to_end(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_passed_over_if_it_is_here() {
+    let (server, _) = start(settings());
+    let post = "POST /ignore HTTP/1.1\r\nhost: a.test\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let answers = talk(&server, format!("{post}{}", last_get("/next")).as_bytes()).await;
+    assert_eq!(statuses(&answers), ["200", "200"], "{answers}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod ops;
 mod protocols;
 mod shortage;
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -34,7 +35,11 @@ struct Signals {
     release: Arc<Notify>,
 }
 
-struct Echo(Signals);
+struct Echo {
+    signals: Signals,
+    /// The body of a request that is over.
+    kept: RefCell<Option<ClientBody>>,
+}
 
 type Answer = Response<Body<Full<Bytes>>>;
 
@@ -48,16 +53,26 @@ impl Handler for Echo {
             "/about" => text(format!("tls={} sni={:?} {:?}", connection.is_tls, connection.sni, request.version())),
             "/large" => text(vec![b'x'; 32 * 1024 * 1024]),
             "/wait" => {
-                self.0.entered.notify_one();
-                self.0.release.notified().await;
+                self.signals.entered.notify_one();
+                self.signals.release.notified().await;
                 text("waited")
             }
             "/decline" => {
-                self.0.entered.notify_one();
-                self.0.release.notified().await;
+                self.signals.entered.notify_one();
+                self.signals.release.notified().await;
                 text("declined")
             }
             "/upgrade" => upgrade(*request),
+            "/keep" => {
+                *self.kept.borrow_mut() = Some(request.into_body());
+                text("kept")
+            }
+            "/kept" => {
+                let kept = self.kept.take().expect("something was kept").collect().await;
+                let own = request.into_body().collect().await;
+                let text_of = |body: Result<Collected<Bytes>, _>| body.map_or("broken".into(), Collected::to_bytes);
+                text([&text_of(kept)[..], b"|", &text_of(own)[..]].concat())
+            }
             _ => {
                 let path = request.uri().path().to_owned();
                 match request.into_body().collect().await {
@@ -116,7 +131,8 @@ fn settings() -> Settings {
 fn start(settings: Settings) -> (Server, Signals) {
     let signals = Signals::default();
     let handlers = signals.clone();
-    let server = Server::start(settings, move || Echo(handlers.clone())).expect("a port is free");
+    let server = Server::start(settings, move || Echo { signals: handlers.clone(), kept: RefCell::default() })
+        .expect("a port is free");
     (server, signals)
 }
 
