@@ -50,7 +50,7 @@ pub trait Handler: 'static {
     /// A body that isn't ours: an upstream's.
     type Stream: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
-    /// Returns the answer to one request, on either protocol; boxed, because it goes through many hands. A panic in it answers 500 and
+    /// Returns the answer to one request, on either protocol; boxed, because it goes through many hands. A panic while it is polled answers 500 and
     /// is logged; a client that goes away drops it.
     fn handle(
         self: Rc<Self>,

@@ -66,8 +66,7 @@ pub async fn handle<H: Handler>(
     connection: Rc<ConnectionInfo>,
     request: Box<Request<ClientBody>>,
 ) -> Response<Body<H::Stream>> {
-    // The call itself is inside, so that a panic before the first await is caught as well.
-    let answer = std::pin::pin!(async move { handler.handle(connection, request).await });
+    let answer = std::pin::pin!(handler.handle(connection, request));
     match CatchUnwind(answer).await {
         Ok(response) => response,
         Err(panic) => {

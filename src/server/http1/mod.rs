@@ -81,10 +81,7 @@ impl<H: Handler> Connection<H> {
         let _in_flight = self.wire.pulse.begin_request();
         let is_head = *request.method() == Method::HEAD;
         let switch = self.give_body(&said, request.body_mut());
-        let mut answering = pin!(handle(Rc::clone(&self.handler), Rc::clone(&self.info), request));
-        let Some(response) = self.unless_gone(|context| answering.as_mut().poll(context)).await else {
-            return After::Drop;
-        };
+        let Some(response) = self.ask_handler(request).await else { return After::Drop };
         let is_switch = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let switch = switch.filter(|offered| is_switch && !offered.is_closed());
         if is_switch && switch.is_none() {
@@ -97,6 +94,11 @@ impl<H: Handler> Connection<H> {
         // meanwhile drops it.
         let _ = switch.send(Switched::new(Rc::clone(&self.wire)));
         After::Drop
+    }
+
+    async fn ask_handler(&self, request: Box<Request<ClientBody>>) -> Option<Response<Body<H::Stream>>> {
+        let mut answering = pin!(handle(Rc::clone(&self.handler), Rc::clone(&self.info), request));
+        self.unless_gone(|context| answering.as_mut().poll(context)).await
     }
 
     /// Gives a request its body; returns where to send the connection if the protocol is switched.
