@@ -1,7 +1,7 @@
 //! The shapes of success: JSON that nobody may store, JSON that everybody may, and nothing at all.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -45,13 +45,6 @@ pub fn finish(mut response: Response<Bytes>) -> Response<Bytes> {
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
-}
-
-/// Returns the answer to HEAD: that of GET, its length said, its body left out.
-pub fn without_body(response: Response<Bytes>) -> Response<Bytes> {
-    let (mut parts, body) = response.into_parts();
-    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    Response::from_parts(parts, Bytes::new())
 }
 
 /// Returns all that a grant knows to say: of its user and its tokens. Which of it is said, the endpoint's shape decides.

@@ -31,6 +31,7 @@ use crate::account::{AccountError, Accounts, Context};
 use crate::auth::bearer::BearerSettings;
 use crate::auth::{Authenticator, Trust};
 use crate::http::answers::Answers;
+use crate::http::body::left_out;
 use crate::http::client::ClientAddr;
 use crate::identity::Caller;
 use crate::live::Live;
@@ -135,7 +136,7 @@ impl Api {
             Ok(reply) => self.settings.shape(endpoint, reply),
             Err(refusal) => refusal.into_response(endpoint, &self.settings.answers),
         });
-        if request.method() == Method::HEAD { answer::without_body(response) } else { response }
+        if request.method() == Method::HEAD { left_out(response) } else { response }
     }
 
     async fn perform(&self, operation: Operation, needs: Needs, call: &Call<'_>) -> Result<Reply, Refusal> {

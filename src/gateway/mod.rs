@@ -223,7 +223,12 @@ fn clean_response_headers(response: &mut Response<ResponseBody>, is_head: bool) 
     let headers = response.headers_mut();
     remove_hop_by_hop(headers, &|_| false);
     headers.remove(header::TRANSFER_ENCODING);
-    if !is_head && status != StatusCode::NOT_MODIFIED {
+    let says_length = match status {
+        StatusCode::NO_CONTENT => false,
+        StatusCode::NOT_MODIFIED => true,
+        _ => is_head,
+    };
+    if !says_length {
         headers.remove(header::CONTENT_LENGTH);
     }
 }

@@ -18,7 +18,7 @@ use crate::api::Api;
 use crate::clock::Clock;
 use crate::gateway::upgrade::is_extended_connect;
 use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
-use crate::http::body::{Body, ClientBody};
+use crate::http::body::{Body, ClientBody, left_out};
 use crate::http::client::ClientAddr;
 use crate::http::problem::RefusalCode;
 use crate::http::target::Target;
@@ -183,7 +183,8 @@ impl Dispatch {
     fn refused(&self, refusal: Refusal, visit: &mut Visit) -> Response<Bytes> {
         self.note(&refusal, visit);
         visit.refused = Some(refusal.code());
-        refusal.into_response()
+        let response = refusal.into_response();
+        if visit.asks_head() { left_out(response) } else { response }
     }
 
     /// Writes the access line of an answer that is all there.

@@ -1,23 +1,26 @@
-//! Walks through a compressed field block (RFC 7541 section 6) without decoding it: whether its representations are whole, and
-//! whether one names a pseudo-header field. It knows no dynamic table and no Huffman code, so it says nothing of what only these
-//! can tell. Pure; called by `frames` for a block that came in one frame.
+//! Walks through a compressed field block (RFC 7541 section 6) without decoding it: whether its representations are whole,
+//! whether one names a pseudo-header field, and whether a `:path` that is written out has a fragment. It knows no dynamic table,
+//! so it says nothing of what only that can tell. Pure; called by `frames` for a block that came in one frame.
 
 /// The static table begins with the pseudo-header fields (RFC 7541 appendix A).
 const LAST_PSEUDO: usize = 14;
+const PATHS: std::ops::RangeInclusive<usize> = 4..=5;
 
 /// A Huffman code that begins with a colon: seven bits of the first octet (RFC 7541 appendix B).
 const HUFFMAN_COLON: u8 = 0b1011_1000;
+const HUFFMAN_PATH: &[u8] = b"\xb9\x58\xd3\x3f";
 
 /// A block ends within a representation, or has an index of zero: no decoder can read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Undecodable;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Names {
-    /// A pseudo-header field is among them.
-    Pseudo,
-    /// None is, but for those that the dynamic table may hold.
+    /// No pseudo-header field is among them, but for those that the dynamic table may hold.
     Ordinary,
+    Pseudo,
+    /// A `:path` is among them, with a `#` in its value.
+    Fragment,
 }
 
 /// Returns what a whole field block names.
@@ -35,16 +38,17 @@ pub fn walk(block: &[u8]) -> Result<Names, Undecodable> {
             _ => (4, true),
         };
         let index = take_integer(&mut rest, prefix)?;
-        let is_pseudo = match index {
-            0 if is_literal => begins_with_colon(take_text(&mut rest)?),
-            0 => return Err(Undecodable),
-            _ => index <= LAST_PSEUDO,
+        let name = if index == 0 && is_literal { Some(take_text(&mut rest)?) } else { None };
+        let (is_pseudo, is_path) = match (index, name) {
+            (0, Some(name)) => (name.begins_with_colon(), name.is_path()),
+            (0, None) => return Err(Undecodable),
+            (_, _) => (index <= LAST_PSEUDO, PATHS.contains(&index)),
         };
-        if is_literal {
-            take_text(&mut rest)?;
-        }
-        if is_pseudo {
-            names = Names::Pseudo;
+        let value = if is_literal { Some(take_text(&mut rest)?) } else { None };
+        if is_path && value.is_some_and(Text::has_number_sign) {
+            names = Names::Fragment;
+        } else if is_pseudo {
+            names = names.max(Names::Pseudo);
         }
     }
     Ok(names)
@@ -57,9 +61,43 @@ struct Text<'a> {
     octets: &'a [u8],
 }
 
-fn begins_with_colon(text: Text<'_>) -> bool {
-    let Some(first) = text.octets.first() else { return false };
-    if text.is_huffman { first & 0xFE == HUFFMAN_COLON } else { *first == b':' }
+impl Text<'_> {
+    fn begins_with_colon(self) -> bool {
+        let Some(first) = self.octets.first() else { return false };
+        if self.is_huffman { first & 0xFE == HUFFMAN_COLON } else { *first == b':' }
+    }
+
+    fn is_path(self) -> bool {
+        self.octets == if self.is_huffman { HUFFMAN_PATH } else { b":path" }
+    }
+
+    /// Says no as well where a code of more than 15 bits comes first: it stands for an octet that no path may have.
+    fn has_number_sign(self) -> bool {
+        if !self.is_huffman {
+            return self.octets.contains(&b'#');
+        }
+        let mut at = 0;
+        while at + 12 <= self.octets.len() * 8 {
+            let octet = |number| u32::from(self.octets.get(at / 8 + number).copied().unwrap_or(u8::MAX));
+            let three = octet(0) << 16 | octet(1) << 8 | octet(2);
+            // The codes of one length follow each other, and longer ones follow shorter ones (appendix B).
+            at += match three >> (8 - at % 8) & 0xFFFF {
+                ..0x5000 => 5,
+                ..0xB800 => 6,
+                ..0xF800 => 7,
+                ..0xFE00 => 8,
+                ..0xFF40 => 10,
+                ..0xFFA0 => 11,
+                ..0xFFB0 => return true,
+                ..0xFFC0 => 12,
+                ..0xFFF0 => 13,
+                ..0xFFF8 => 14,
+                ..0xFFFE => 15,
+                _ => return false,
+            };
+        }
+        false
+    }
 }
 
 fn take_text<'a>(rest: &mut &'a [u8]) -> Result<Text<'a>, Undecodable> {
@@ -120,6 +158,26 @@ mod tests {
         assert_eq!(walk(b"\xff\x80\x80\x00"), Ok(Names::Ordinary), "an integer may have zeros at its end");
         assert_eq!(walk(b"\x3f\xe1\x1f"), Ok(Names::Ordinary), "a table of 4,096 octets");
         assert_eq!(walk(b""), Ok(Names::Ordinary));
+    }
+
+    #[test]
+    fn a_number_sign_in_a_path_is_found_however_it_is_written_and_nowhere_else() {
+        for block in [
+            // `/x#`, plain and with Huffman codes, after a name of the table or one that is written out.
+            &b"\x04\x03/x#"[..],
+            b"\x45\x03/x#",
+            b"\x00\x05:path\x03/x#",
+            b"\x10\x84\xb9\x58\xd3\x3f\x84\x63\xcf\xfd\x7f",
+            b"\x82\x44\x84\x63\xcf\xfd\x7f\x87",
+            b"\x04\x82\xff\xaf",
+        ] {
+            assert_eq!(walk(block), Ok(Names::Fragment), "{block:?}");
+        }
+        for block in [&b"\x04\x02/x"[..], b"\x01\x03/x#", b"\x04\x82\xff\xbf", b"\x04\x83\x63\xcf\xff", b"\x84"] {
+            assert_eq!(walk(block), Ok(Names::Pseudo), "{block:?}");
+        }
+        assert_eq!(walk(b"\x00\x05:pat#\x03/x#"), Ok(Names::Pseudo));
+        assert_eq!(walk(b"\x0f\x01\x03/x#"), Ok(Names::Ordinary));
     }
 
     #[test]

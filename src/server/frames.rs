@@ -1,8 +1,12 @@
 //! Judges the frames that an HTTP/2 client sends, by their headers and as they pass: where one breaks a rule for which the HTTP
-//! library would name another error code than RFC 9113 does, or none, the connection ends with that code in its GOAWAY.
-//! What the library judges rightly is left to it. Pure: it reads no socket and keeps no byte; called by the guard.
+//! library would name another error code than RFC 9113 does, or none, the connection ends with that code in its GOAWAY; so does
+//! that of a client which takes back request after request. What the library judges rightly is left to it. It reads no socket and
+//! keeps no byte; called by the guard.
+
+use std::time::Instant;
 
 use super::field_block::{self, Names};
+use crate::clock::Clock;
 
 /// What a client says first (RFC 9113 section 3.4).
 const PREFACE_LENGTH: usize = 24;
@@ -13,6 +17,11 @@ const LONGEST: usize = 16_384;
 
 /// How many of the latest streams are remembered: as many as may be open at once.
 const REMEMBERED: u32 = u128::BITS;
+
+/// How many requests a client may take back at once, and how many more with time, as nghttp2 allows. The library bounds those that
+/// it has not handed on yet; each of the others has been asked of an app for nothing (CVE-2023-44487).
+const RESETS: u32 = 1000;
+const RESETS_A_SECOND: u32 = 33;
 
 /// Frame types and flags (RFC 9113 section 6).
 const DATA: u8 = 0;
@@ -43,6 +52,7 @@ pub enum Code {
     StreamClosed = 5,
     FrameSize = 6,
     Compression = 9,
+    EnhanceYourCalm = 11,
 }
 
 /// A GOAWAY frame.
@@ -59,6 +69,10 @@ pub struct Frames {
     latest: u32,
     ended: u128,
     reset: u128,
+    /// How many more resets there may be, as it was then.
+    resets_left: u32,
+    refilled: Instant,
+    clock: fn() -> Instant,
 }
 
 enum Verdict {
@@ -78,7 +92,20 @@ struct Head {
 impl Frames {
     /// Returns the state before the preface.
     pub fn new() -> Self {
-        Self { passing: PREFACE_LENGTH, is_in_block: false, latest: 0, ended: 0, reset: 0 }
+        Self::with_clock(Clock::monotonic)
+    }
+
+    fn with_clock(clock: fn() -> Instant) -> Self {
+        Self {
+            passing: PREFACE_LENGTH,
+            is_in_block: false,
+            latest: 0,
+            ended: 0,
+            reset: 0,
+            resets_left: RESETS,
+            refilled: clock(),
+            clock,
+        }
     }
 
     /// Returns how many of `bytes` may be delivered, and what ends the connection after them, if anything does. The next call must
@@ -115,7 +142,10 @@ impl Frames {
             DATA if self.is_among(self.ended, head.stream) => return Err(Code::StreamClosed),
             DATA => self.note_end(head),
             HEADERS => return self.judge_headers(head, after),
-            RST_STREAM => self.reset |= self.bit(head.stream),
+            RST_STREAM => {
+                self.reset |= self.bit(head.stream);
+                self.spend_reset()?;
+            }
             SETTINGS => {
                 let Some(payload) = after.get(..head.length) else { return Ok(Verdict::Wait) };
                 check_settings(payload)?;
@@ -138,8 +168,9 @@ impl Frames {
             let Some(payload) = after.get(..head.length) else { return Ok(Verdict::Wait) };
             let names = head.fragment(payload).map(field_block::walk).transpose();
             let names = names.map_err(|field_block::Undecodable| Code::Compression)?;
-            // Section 8.1: trailers have none. The library would drop it and take the request for well-formed.
-            if !opens && names == Some(Names::Pseudo) {
+            // Sections 8.1 and 8.3.1: trailers have none, and a path has no fragment. The library would drop either, and take the
+            // request for well-formed.
+            if names == Some(Names::Fragment) || !opens && names == Some(Names::Pseudo) {
                 return Err(Code::Protocol);
             }
         }
@@ -149,6 +180,18 @@ impl Frames {
         self.is_in_block = !head.has(END_HEADERS);
         self.note_end(head);
         Ok(Verdict::Pass)
+    }
+
+    /// Counts a reset. The clock is asked only when those at hand are used up.
+    fn spend_reset(&mut self) -> Result<(), Code> {
+        if self.resets_left == 0 {
+            let now = (self.clock)();
+            let earned = now.duration_since(self.refilled).as_millis() * u128::from(RESETS_A_SECOND) / 1000;
+            self.resets_left = u32::try_from(earned).unwrap_or(RESETS).min(RESETS);
+            self.refilled = now;
+        }
+        self.resets_left = self.resets_left.checked_sub(1).ok_or(Code::EnhanceYourCalm)?;
+        Ok(())
     }
 
     fn open(&mut self, stream: u32) {

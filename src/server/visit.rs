@@ -1,5 +1,6 @@
 //! One request's visit: what its access line will say, kept until its answer has gone out to the last byte.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -21,6 +22,7 @@ use crate::http::target::Target;
 use crate::secret::random_bytes;
 use crate::telemetry::access::{AccessLine, Format, Protocol};
 use crate::telemetry::metrics::AccessKind;
+use crate::token::api_key;
 use crate::upstream::{BodyError, BytesIn, ResponseBody};
 
 /// What is known of a request so far.
@@ -87,6 +89,11 @@ impl Visit {
         }
     }
 
+    /// Whether the answer is to have no body, which the HTTP library sees to on HTTP/1 alone.
+    pub fn asks_head(&self) -> bool {
+        self.method.as_ref() == Some(&Method::HEAD)
+    }
+
     /// Counts the visit and writes its access line.
     pub fn record(&self, dispatch: &Dispatch) {
         let duration = self.started.elapsed();
@@ -98,6 +105,7 @@ impl Visit {
             (None, Some((host, path))) => (&host[..], path.as_str()),
             (None, None) => (&b""[..], ""),
         };
+        let path = without_credentials(path);
         let line = AccessLine {
             time: self.now,
             request_id: self.request_id.to_str().unwrap_or_default(),
@@ -130,22 +138,32 @@ fn vouched_id(headers: &HeaderMap) -> Option<HeaderValue> {
 
 fn raw_target<B>(request: &Request<B>) -> (Vec<u8>, String) {
     let host = request.headers().get(header::HOST).map_or(&b""[..], |host| host.as_bytes());
-    (host.to_vec(), without_tokens(request.uri().path()))
+    (host.to_vec(), request.uri().path().to_owned())
 }
 
-/// Returns a path that has not been read yet, each token in it left out: a client may have meant an endpoint that takes one in
-/// its path, and spelt it wrongly. Every compact JWS begins with `eyJ`, which is `{"` in base64.
-fn without_tokens(path: &str) -> String {
+/// Every compact JWS begins with it: `{"` in base64.
+const JWS: &str = "eyJ";
+
+/// Returns a path with an ellipsis in place of each token and each key of a user: a client may have meant an endpoint that takes
+/// one in its path, and spelt it wrongly, or have its app take credentials there.
+fn without_credentials(path: &str) -> Cow<'_, str> {
+    let begins_one = |three: &[u8]| three == JWS.as_bytes() || three == api_key::PREFIX.as_bytes();
+    if !path.as_bytes().windows(3).any(begins_one) {
+        return Cow::Borrowed(path);
+    }
     let mut shown = String::with_capacity(path.len());
     let mut rest = path;
-    while let Some(at) = rest.find("eyJ") {
-        shown.push_str(&rest[..at]);
-        shown.push('…');
-        let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
-        rest = rest[at..].trim_start_matches(is_part);
+    while let Some(letter) = rest.chars().next() {
+        if rest.starts_with(JWS) || api_key::is_before(rest) {
+            shown.push('…');
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+            rest = rest.trim_start_matches(is_part);
+        } else {
+            shown.push(letter);
+            rest = &rest[letter.len_utf8()..];
+        }
     }
-    shown.push_str(rest);
-    shown
+    Cow::Owned(shown)
 }
 
 /// Makes request ids: 64 random bits that a worker has drawn, and a count. Unique, and no secret.
@@ -232,9 +250,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_could_not_be_read_shows_no_token() {
-        assert_eq!(without_tokens("/auth/token/verify/eyJh.eyJp.s_-1%00"), "/auth/token/verify/…%00");
-        assert_eq!(without_tokens("/x%2feyJh.eyJp.s/eyJ%0a"), "/x%2f…/…%0a");
-        assert_eq!(without_tokens("/..%2fadmin"), "/..%2fadmin");
+    fn no_path_shows_a_token_or_a_key() {
+        let key = format!("vk_{}", "k".repeat(38));
+        for (path, shown) in [
+            ("/auth/token/verify/eyJh.eyJp.s_-1%00", "/auth/token/verify/…%00"),
+            ("/x%2feyJh.eyJp.s/eyJ%0a", "/x%2f…/…%0a"),
+            (&format!("/auth/keys/{key}"), "/auth/keys/…"),
+            (&format!("/x/a{key}%00/{key}.json"), "/x/a…%00/…"),
+            ("/..%2fadmin", "/..%2fadmin"),
+            ("/vk_callback/é", "/vk_callback/é"),
+        ] {
+            assert_eq!(without_credentials(path), shown);
+        }
     }
 }

@@ -3,11 +3,12 @@
 
 use crate::secret::{Secret, random_bytes, sha256};
 
-const PREFIX: &str = "vk_";
+pub const PREFIX: &str = "vk_";
 const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 32 letters of 62 are 190 bits.
 const RANDOM: usize = 32;
 const CHECKSUM: usize = 6;
+const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
 
 /// Returns a new key; the only time it is known.
 pub fn new() -> Secret<String> {
@@ -26,8 +27,13 @@ pub fn new() -> Secret<String> {
 
 /// Returns whether `text` is meant to be a key of ours, rightly spelt or not.
 pub fn looks_like_one(text: &str) -> bool {
-    text.len() == PREFIX.len() + RANDOM + CHECKSUM
+    text.len() == LENGTH
         && text.strip_prefix(PREFIX).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Returns whether `text` begins with what is meant to be a key of ours.
+pub fn is_before(text: &str) -> bool {
+    text.get(..LENGTH).is_some_and(looks_like_one)
 }
 
 /// Returns whether `text` is spelt like a key that we made.

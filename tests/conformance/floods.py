@@ -269,6 +269,17 @@ def rapid_reset(gateway, deadline):
 
 
 @attack
+def late_reset(gateway, deadline):
+    """HTTP/2 requests that are reset when the gateway has asked the app"""
+    def make(count):
+        ids = range(2 * 50 * count + 1, 2 * 50 * (count + 1), 2)
+        time.sleep(0.02)
+        before = [RstStreamFrame(n - 100, error_code=8).serialize() for n in ids if count > 0]
+        return b"".join(before + [get(n) for n in ids])
+    repeated(make)(gateway, deadline)
+
+
+@attack
 def made_you_reset(gateway, deadline):
     """HTTP/2 requests whose window updates make the gateway reset them (CVE-2025-8671)"""
     def make(count):
@@ -422,7 +433,9 @@ def main():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     wanted = [one for one in ATTACKS if len(sys.argv) < 2 or sys.argv[1] in one.__name__]
-    (url, app), failed = start_app(), 0
+    # The honest client's app is its own: how an app fares that is asked for what the attack asks for is not the gateway's doing.
+    (url, app), (honest_url, honest_app), failed = start_app(), start_app(), 0
+    honest_route = f'[[route]]\npath = "/honest"\naccess = "public"\nupstream = "{honest_url}"\n'
     with tempfile.TemporaryDirectory() as folder:
         for tls in (None, harness.certificates(pathlib.Path(folder))):
             print(f"\n| {'over TLS' if tls else 'in the clear'} | MiB over idle | p99 ms | asked | s |\n|---|--:|--:|--:|--:|")
@@ -430,11 +443,12 @@ def main():
                 if tls and one is idle_connections:
                     # In the clear only, where the client can make as many in time.
                     continue
-                with harness.Gateway(url, tls=tls) as gateway:
+                with harness.Gateway(url, tls=tls, more=honest_route) as gateway:
                     if wrong := run(one, gateway):
                         failed += 1
                         print(f"FAILED {one.__name__}: {wrong}")
     app.kill()
+    honest_app.kill()
     print(f"floods: {failed} failed")
     return 1 if failed else 0
 

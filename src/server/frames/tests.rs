@@ -1,3 +1,7 @@
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -124,6 +128,25 @@ fn within_a_field_block_nothing_is_judged_for_the_library_refuses_all_but_its_re
 #[test]
 fn a_client_that_pushes_is_told_at_once() {
     assert_eq!(fate(&[opened(1, 0), frame(PUSH_PROMISE, 0, 1, &[0, 0, 0, 2, 0x88])]), Some(1));
+}
+
+/// Returns after how many resets the connection ends, of 5,000.
+fn end_of_resets(clock: fn() -> Instant) -> Option<u32> {
+    let mut frames = Frames::with_clock(clock);
+    frames.scan(PREFACE);
+    (0..5000).find(|number| {
+        let stream = number * 2 + 1;
+        let sent = [opened(stream, END_STREAM), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])].concat();
+        matches!(frames.scan(&sent).1, Some([.., code]) if code == Code::EnhanceYourCalm as u8)
+    })
+}
+
+#[test]
+fn a_client_that_takes_back_request_after_request_is_told_to_calm_down_and_a_slow_one_is_not() {
+    static STARTED: LazyLock<Instant> = LazyLock::new(Clock::monotonic);
+    static SECONDS: AtomicU64 = AtomicU64::new(0);
+    assert_eq!(end_of_resets(|| *STARTED), Some(RESETS));
+    assert_eq!(end_of_resets(|| *STARTED + Duration::from_secs(SECONDS.fetch_add(1, Relaxed))), None);
 }
 
 /// What a client may do, by number: open a stream, send on one that is open, end or reset it, or say something else.

@@ -42,7 +42,7 @@ async fn a_broken_frame_ends_the_connection_with_the_code_of_its_rule() {
     let open: Sent = (HEADERS, END_HEADERS, 1, &post);
     let whole: Sent = (HEADERS, END_HEADERS | END_STREAM, 1, &get);
     let reset: Sent = (RST_STREAM, 0, 1, &[0, 0, 0, 8]);
-    let cases: [(&[Sent], u8); 14] = [
+    let cases: [(&[Sent], u8); 16] = [
         (&[whole, (PRIORITY, 0, 1, &[0; 4])], FRAME_SIZE_ERROR),
         (&[open, (RST_STREAM, 0, 1, &[0; 3])], FRAME_SIZE_ERROR),
         (&[(SETTINGS, 0, 0, &[0; 3])], FRAME_SIZE_ERROR),
@@ -52,6 +52,9 @@ async fn a_broken_frame_ends_the_connection_with_the_code_of_its_rule() {
         (&[(SETTINGS, 0, 0, &[0, 4, 0x80, 0, 0, 0])], FLOW_CONTROL_ERROR),
         (&[(HEADERS, END_HEADERS | END_STREAM, 1, b"\x40")], COMPRESSION_ERROR),
         (&[open, (HEADERS, END_HEADERS | END_STREAM, 1, b"\x82")], PROTOCOL_ERROR),
+        // `/x#`, plain and as a Huffman code; the library would take it for `/x`.
+        (&[(HEADERS, END_HEADERS | END_STREAM, 1, b"\x82\x87\x41\x01a\x04\x03/x#")], PROTOCOL_ERROR),
+        (&[(HEADERS, END_HEADERS | END_STREAM, 1, b"\x82\x87\x41\x01a\x44\x84\x63\xcf\xfd\x7f")], PROTOCOL_ERROR),
         (&[whole, (DATA, 0, 1, b"more")], STREAM_CLOSED),
         (&[whole, whole], STREAM_CLOSED),
         (&[open, (DATA, END_STREAM, 1, b"x"), (DATA, END_STREAM, 1, b"y")], STREAM_CLOSED),

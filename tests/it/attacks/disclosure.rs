@@ -11,18 +11,25 @@ use super::forge::{SECRET, hs256_config};
 use crate::harness::clients::{BOTH, h1};
 use crate::harness::people::{claims, post};
 use crate::harness::scripted::{Scripted, read_head};
+use crate::harness::smtp::{Security, Smtp};
 use crate::harness::{Gateway, PASSWORD, Person};
 
 const WRONG: &str = "a wrong password of somebody";
 const COOKIE: &str = "a-cookie-of-the-app";
 
 /// Goes everywhere with secrets in hand, and returns the texts of all answers that have no business to hold one.
-async fn visit_everything(world: &World, person: &Person) -> String {
+async fn visit_everything(world: &World, person: &Person, key: &str) -> String {
     let (gateway, client) = (&world.gateway, h1());
     let basic = format!("Basic {}", STANDARD.encode(format!("ada:{WRONG}")));
     let token = &person.access;
     let mut texts = Vec::new();
     let paths = [
+        format!("/auth/token/verify/{key}"),
+        format!("/auth/token/verify/{key}%00"),
+        format!("/auth/keys/{key}"),
+        format!("/private/{key}"),
+        format!("/private/{token}"),
+        format!("/private?api_key={key}"),
         "/private".to_owned(),
         format!("/private?access_token={token}"),
         format!("/auth/me?password={WRONG}").replace(' ', "%20"),
@@ -43,17 +50,21 @@ async fn visit_everything(world: &World, person: &Person) -> String {
         "/metrics".to_owned(),
     ];
     for path in paths {
-        for authorization in [format!("Bearer {token}"), format!("Bearer {token}x"), basic.clone()] {
-            let request = client.get(gateway.url(&path)).header("authorization", authorization);
+        for authorization in
+            [format!("Bearer {token}"), format!("Bearer {token}x"), basic.clone(), format!("Bearer {key}")]
+        {
+            let request =
+                client.get(gateway.url(&path)).header("authorization", authorization).header("x-api-key", key);
             texts.push(request.header("cookie", COOKIE).send().await.unwrap().text().await.unwrap());
         }
     }
-    for endpoint in ["register", "login", "refresh", "logout", "password/change", "introspect", "token"] {
+    for endpoint in ["register", "login", "refresh", "logout", "password/change", "introspect", "token", "keys"] {
         for body in [
             json!({"email": person.email, "password": WRONG}).to_string(),
             json!({"email": person.email, "password": WRONG, "unknown": person.refresh}).to_string(),
             json!({"password": [WRONG], "email": {"x": token}}).to_string(),
             json!({"refresh_token": format!("{}x", person.refresh), "token": format!("{token}x")}).to_string(),
+            json!({"refresh_token": key, "token": key, "name": key}).to_string(),
             format!("{{\"password\": \"{WRONG}\", \"password\": \"{WRONG}\"}}"),
             format!("{{\"password\": \"{WRONG}"),
             format!("{WRONG} {token}"),
@@ -82,6 +93,9 @@ async fn no_token_password_or_hash_is_in_an_answer_a_log_line_a_metric_or_the_st
     let world = World::with(&format!("{}\n[log]\nlevel = \"debug\"", hs256_config())).await;
     let person = world.person("ada@example.com").await;
     let other = Person::log_in(&world.gateway, &h1(), "ada@example.com").await;
+    let made = person.request(&world.gateway, &h1(), Method::POST, "/auth/keys").json(&json!({"name": "k"}));
+    let made: Value = made.send().await.unwrap().json().await.unwrap();
+    let key = made["key"].as_str().unwrap();
     let signature = |token: &str| token.rsplit('.').next().unwrap().to_owned();
     let payload = |token: &str| token.split('.').nth(1).unwrap().to_owned();
     let secrets: Vec<String> = [&person, &other]
@@ -89,9 +103,9 @@ async fn no_token_password_or_hash_is_in_an_answer_a_log_line_a_metric_or_the_st
         .flat_map(|who| [&who.access, &who.refresh].map(|token| [signature(token), payload(token)]))
         .flatten()
         .chain([PASSWORD, WRONG, SECRET, COOKIE, "$argon2"].map(str::to_owned))
-        .chain([STANDARD.encode(format!("ada:{WRONG}"))])
+        .chain([STANDARD.encode(format!("ada:{WRONG}")), key.to_owned()])
         .collect();
-    let answers = visit_everything(&world, &person).await;
+    let answers = visit_everything(&world, &person, key).await;
     // The app sees its own cookie and the credentials that are its own, and says so.
     let is_the_apps = |line: &&str| line.starts_with("{\"method\":");
     let answers: Vec<&str> = answers.lines().filter(|line| !is_the_apps(line)).collect();
@@ -253,7 +267,8 @@ async fn a_store_that_another_secret_sealed_keeps_the_gateway_from_starting_with
 
 #[tokio::test]
 async fn json_that_would_be_a_query_is_400_at_every_endpoint_and_opens_nothing() {
-    let world = World::start().await;
+    let smtp = Smtp::start(Security::Clear).await;
+    let world = World::with(&smtp.configuration("")).await;
     let person = world.person("ada@example.com").await;
     let operators = [
         json!({"$ne": ""}),
@@ -280,6 +295,26 @@ async fn json_that_would_be_a_query_is_400_at_every_endpoint_and_opens_nothing()
             let answer = post(&world.gateway, &h1(), &format!("/auth/{endpoint}"), &body).await;
             let expected: &[u16] = if value.is_null() { &[400, 422] } else { &[400] };
             assert!(expected.contains(&answer.status().as_u16()), "{endpoint} {body}: {}", answer.status());
+        }
+        for (method, path, body) in [
+            (Method::POST, "/auth/keys", json!({"name": value})),
+            (Method::POST, "/auth/keys", json!({"name": "k", "scopes": value})),
+            (Method::POST, "/auth/keys", json!({"name": "k", "expires_in": value})),
+            (
+                Method::POST,
+                "/auth/password/change",
+                json!({"current_password": value, "new_password": "a new password"}),
+            ),
+            (Method::POST, "/auth/password/forgot", json!({"email": value})),
+            (Method::POST, "/auth/password/reset", json!({"token": value, "new_password": "a new password"})),
+            (Method::POST, "/auth/email/verify", json!({"token": value})),
+            (Method::DELETE, "/auth/me", json!({"password": value})),
+        ] {
+            let answer = person.request(&world.gateway, &h1(), method, path).json(&body).send().await.unwrap();
+            // Nothing is the same as leaving out what may be left out.
+            let is_left_out = value.is_null() && (body.get("scopes").is_some() || body.get("expires_in").is_some());
+            let expected: &[u16] = if is_left_out { &[201] } else { &[400, 422] };
+            assert!(expected.contains(&answer.status().as_u16()), "{path} {body}: {}", answer.status());
         }
     }
     for id in ["$ne", "%7b%22$ne%22:1%7d", "..", "*", "1%20or%201=1", "x'%20or%20'1'='1"] {

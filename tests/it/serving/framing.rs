@@ -29,6 +29,23 @@ async fn head_has_the_length_of_get_and_no_body() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_head_has_no_body_either() {
+    let (gateway, _upstream) = serve("").await;
+    for path in ["/private", "/a%2fb", "/auth/me", "/auth/none"] {
+        for protocol in BOTH {
+            let url = gateway.url(path);
+            let head = protocol.client().head(&url).send().await.unwrap();
+            assert!(head.status().is_client_error(), "{path}");
+            let length: usize = head.headers()["content-length"].to_str().unwrap().parse().unwrap();
+            // A client of HTTP/2 must refuse an answer to HEAD that has a body (RFC 9113 section 8.1.1).
+            assert!(head.bytes().await.unwrap().is_empty(), "{path} over {protocol:?}");
+            let whole = protocol.client().get(&url).send().await.unwrap().bytes().await.unwrap();
+            assert_eq!(length, whole.len(), "{path} over {protocol:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn answers_that_have_no_body_have_no_framing_either_and_the_connection_goes_on() {
     let (gateway, _upstream) = serve("").await;
     let mut raw = Raw::tls(&gateway).await;
@@ -41,6 +58,26 @@ async fn answers_that_have_no_body_have_no_framing_either_and_the_connection_goe
     for status in [201, 302, 404, 418, 500, 503] {
         let answer = raw.ask(&format!("GET /status/{status} HTTP/1.1\nHost: gateway.test\n\n")).await;
         assert_eq!((answer.status, answer.body.len()), (status, 0), "the app's own status passes");
+    }
+}
+
+#[tokio::test]
+async fn the_length_that_an_app_gives_an_answer_of_status_204_goes_no_further() {
+    let app = Scripted::start(|_, mut stream| async move {
+        while !read_head(&mut stream).await.is_empty() {
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n").await;
+        }
+    })
+    .await;
+    let gateway =
+        Gateway::start(&format!("[[route]]\npath = \"/\"\naccess = \"public\"\nupstream = \"{}\"", app.url())).await;
+    for protocol in BOTH {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = protocol.client().request(method.clone(), gateway.url("/")).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+            // RFC 9110 section 8.6.
+            assert_eq!(answer.headers().get("content-length"), None, "{method} over {protocol:?}");
+        }
     }
 }
 
