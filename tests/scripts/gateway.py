@@ -3,6 +3,7 @@
 Nothing but Python's standard library. Everything a gateway leaves behind lies in the folder that it is given.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -152,7 +153,9 @@ def children_of(pid):
     family = [pid]
     for parent in family:
         for path in Path(f"/proc/{parent}/task").glob("*/children"):
-            family.extend(int(child) for child in path.read_text().split())
+            # A thread may end between being listed and being read, and a process between this line and the next.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                family.extend(int(child) for child in path.read_text().split())
     return family
 
 
@@ -160,6 +163,8 @@ def cpu_seconds(pids):
     """Returns user and system time of the processes with all their threads, and of children they have waited for."""
     ticks = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(int(field) for field in fields[11:15])
+        # Who has ended meanwhile counts in the parent that waited for it.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(int(field) for field in fields[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
