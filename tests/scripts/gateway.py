@@ -19,16 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 RELEASE_BINARY = ROOT / "target/release/vestibule"
 PASSWORD = "correct horse battery staple"
 
-# What every script wants: argon2id at the lowest cost it has, no limits on one busy client, no access lines.
+LOWEST_COST = 'memory = "8KiB"\niterations = 1\n'
+# What every script wants: argon2id at that cost, no limits on one busy client, no access lines.
 COMMON = """
 [server]
 listen = ["127.0.0.1:{port}"]
 ops_listen = "127.0.0.1:{ops_port}"
 [store]
 url = "{store}"
-[password]
-memory = "8KiB"
-iterations = 1
 [limits]
 register = ""
 login = ""
@@ -37,7 +35,8 @@ login_network = ""
 [log]
 access = false
 level = "warn"
-"""
+[password]
+""" + LOWEST_COST
 
 
 def free_port():
