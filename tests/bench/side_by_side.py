@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
 from datetime import date
 from pathlib import Path
 
@@ -103,6 +104,8 @@ def publish(path):
     if not path.exists():
         sys.exit(f"{path} is not there: measure first, with the same command without --markdown")
     result = json.loads(path.read_text())
+    measured = {one["group"] for one in result["tables"]}
+    result["absent"] = [name for name in GROUPS if name not in measured]
     pictures = plot.draw_all(result, HERE)
     table.write_details(HERE / "README.md", result, pictures)
     table.write_overview(ROOT / "README.md", result, pictures)
@@ -142,16 +145,34 @@ def main():
         "load_before": os.getloadavg()[0],
         "seconds": options.seconds,
         "rounds": options.rounds,
-        "absent": [name for name in GROUPS if name not in options.cases],
         "tables": [],
     }
     print(table.conditions(result) + f" Load before: {result['load_before']:.2f}.")
-    for name in options.cases:
-        for finished in run_group(name, options):
-            result["tables"].append(finished)
-            # After each, so that an interrupted run has lost nothing but what it was at.
-            options.json.write_text(json.dumps(result, indent=1))
+    absent = measure_groups(options.cases, options, result)
+    if absent:
+        print(f"once more: {', '.join(absent)}", file=sys.stderr)
+        absent = measure_groups(absent, options, result)
     print(f"every run is in {options.json}")
+    if absent:
+        sys.exit(f"not measured: {', '.join(absent)}")
+
+
+def measure_groups(names, options, result):
+    """Adds the tables of each group to the result; returns the groups that failed, of which it has none."""
+    failed = []
+    for name in names:
+        tables = []
+        try:
+            tables.extend(run_group(name, options))
+        except (AssertionError, OSError, subprocess.SubprocessError, measure.StarvedError):
+            # The other groups are worth having.
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        result["tables"] = sorted(result["tables"] + tables, key=lambda one: list(GROUPS).index(one["group"]))
+        # After each, so that an interrupted run has lost nothing but what it was at.
+        options.json.write_text(json.dumps(result, indent=1))
+    return failed
 
 
 if __name__ == "__main__":

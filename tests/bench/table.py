@@ -77,8 +77,8 @@ def conditions(result):
         f"{measured['date']}: {measured['machine']}; {measured['vestibule']}, {measured['haproxy']}, {measured['nginx']};"
         f" {result['rounds']} rounds of {result['seconds']} s."
     ]
-    if absent := [name for name in result.get("absent", ()) if name]:
-        said.append(f"Not measured: {', '.join(absent)}.")
+    if result.get("absent"):
+        said.append(f"Not measured: {', '.join(result['absent'])}.")
     shares = [run["others"] for table in result["tables"] for rounds in table["runs"].values() for run in rounds if "others" in run]
     if shares and median(shares) > QUIET:
         said.append(
