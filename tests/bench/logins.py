@@ -12,6 +12,8 @@ import argparse
 import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ import contenders
 import instructions
 import measure
 from gateway import PASSWORD, RELEASE_BINARY, cpu_seconds, end_on_sigterm
-from generators import at_rate, start_wrk
+from generators import StarvedError, at_rate, start_wrk
 from measure import Load
 
 SIGN_IN = """
@@ -53,29 +55,37 @@ def bare(bench, seconds):
 
 def sign_in(case, seconds, folder):
     """Returns sign-ins a second, and the gateway's CPU seconds for each."""
+    before = cpu_seconds(case.family)
+    output = start_wrk(replace(case, token=""), Load("", connections=SIGNING_IN), f"{seconds}s", script_in(folder))
+    done, micros = map(int, output.partition("RESULT ")[2].split())
+    if not done:
+        raise StarvedError(f"nobody was signed in within {seconds} s")
+    return done / (micros / 1e6), (cpu_seconds(case.family) - before) / done
+
+
+def script_in(folder):
     script = folder / "sign-in.lua"
     script.write_text(SIGN_IN.replace("@email@", contenders.EMAIL).replace("@password@", PASSWORD))
-    before = cpu_seconds(case.family)
-    output = start_wrk(replace(case, token=""), Load("", connections=SIGNING_IN), f"{seconds}s", script)
-    done, micros = map(int, output.partition("RESULT ")[2].split())
-    return done / (micros / 1e6), (cpu_seconds(case.family) - before) / done
+    return script
 
 
 @contextlib.contextmanager
 def flood(case, seconds, folder):
-    """Signs in beside what is done meanwhile."""
-    script = folder / "sign-in.lua"
-    command = ["wrk", "-t1", f"-c{SIGNING_IN}", f"-d{seconds}s", "-s", script, case.url("")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    """Signs in beside what is done meanwhile, for at most so long."""
+    command = ["wrk", "-t1", f"-c{SIGNING_IN}", f"-d{seconds}s", "-s", script_in(folder), case.url("")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     # Until every hasher is busy.
     time.sleep(0.5)
     try:
         yield
-    finally:
         if process.poll() is not None:
-            raise AssertionError("the flood ended before what it was to disturb")
-        process.terminate()
-        process.wait()
+            raise AssertionError("the flood of sign-ins ended before what it was to disturb")
+    finally:
+        # wrk counts what it did when it is interrupted.
+        process.send_signal(signal.SIGINT)
+        output = process.communicate()[0]
+    if not re.search(r"RESULT [1-9]", output):
+        raise AssertionError(f"nobody signed in:\n{output}")
 
 
 def one_round(case, options, folder):
@@ -105,7 +115,7 @@ def run(options):
             ground.settle([case])
             rounds = []
             for number in range(options.rounds):
-                rounds.append(one_round(case, options, ground.folder))
+                rounds.append(measure.unless_starved(lambda: one_round(case, options, ground.folder)))
                 print(f"round {number + 1}: " + ", ".join(f"{name} {value:,.1f}" for name, value in rounds[-1].items()), flush=True)
             return rounds
 

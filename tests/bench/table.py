@@ -80,7 +80,9 @@ def conditions(result):
     if result.get("absent"):
         said.append(f"Not measured: {', '.join(result['absent'])}.")
     shares = [run["others"] for table in result["tables"] for rounds in table["runs"].values() for run in rounds if "others" in run]
-    if shares and median(shares) > QUIET:
+    if not shares:
+        said.append("How much of the machine others took is not known.")
+    elif median(shares) > QUIET:
         said.append(
             f"The machine was not quiet: in half of the runs others took more than {median(shares):.0%} of its CPU time. Ratios hold"
             " as far as the spreads say; waiting times and requests a second would be better on a quiet one."
