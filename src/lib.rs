@@ -8,10 +8,10 @@
 //!   clients                     operators' probes                               commands (user, session, key, …)
 //!      │                              │                                             │ another process, the same store
 //! ┌────┼──────────────────────────────┼───────────────────────────────────────┐     │
-//! │ ┌──┴────────┐ accepts, caps   ┌───┴────────┐ a thread each:               │     │
-//! │ │ acceptor  │ connections     │ ops        │ health, metrics;             │     │
-//! │ └──┬────────┘                 │ redirect   │ plain HTTP to https          │     │
-//! │    │ to the least busy worker └────────────┘                              │     │
+//! │    │ the kernel spreads       ┌───┴────────┐ a thread each:               │     │
+//! │    │ connections over the     │ ops        │ health, metrics;             │     │
+//! │    │ workers; who has more    │ redirect   │ plain HTTP to https          │     │
+//! │    │ than others hands on     └────────────┘                              │     │
 //! │ ┌──┴─────────────────────────────────────┐ our own  ┌───────────────────┐ │     │
 //! │ │ worker, one per core, single-threaded  │ paths    │ office            │ │     │
 //! │ │                                        ├─────────►│ two threads       │ │     │
@@ -96,8 +96,8 @@
 //! * *Our own reader of HTTP/1 heads* (`server::guard`) in front of the HTTP library: the library accepts what two parsers could
 //!   read two ways (bare line feeds, repeated framing headers); the guard lets only unambiguous heads through and changes no byte.
 //!   Of HTTP/2 it looks at the heads of frames, for rules that the library answers with another error code than the RFC's.
-//! * *One acceptor* instead of a listening socket per core: the kernel spreads connections by hash, which costs the slowest
-//!   requests under load; one place also serves draining and the cap on connections.
+//! * *Every worker accepts, and hands on* what it has too many of: a thread that accepts for all of them wakes another one for each
+//!   connection, and the kernel alone spreads them by hash (`server::acceptor` has the figures).
 //! * *A mail's token is made when the mail is sent,* not when it is asked for: the outbox then holds no token, a request costs the
 //!   same whether or not anybody has the address, and a mail that had to wait brings a link that works.
 //! * *Unwinding stays on:* a panic costs its own request, not the process.

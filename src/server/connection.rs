@@ -35,12 +35,19 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How much is read at most to tell the protocols apart; enough for most heads to be whole.
 const FIRST_READ: usize = 4 * 1024;
 
-/// A socket that was accepted, on its way to a worker.
-pub struct Accepted {
-    pub stream: std::net::TcpStream,
+/// A socket that was accepted; one on its way to another worker belongs to no reactor.
+pub struct Accepted<S = TcpStream> {
+    pub stream: S,
     pub peer: SocketAddr,
     pub local: SocketAddr,
     pub lease: Lease,
+}
+
+impl<S> Accepted<S> {
+    pub fn try_map_stream<T>(self, map: impl FnOnce(S) -> io::Result<T>) -> io::Result<Accepted<T>> {
+        let Self { stream, peer, local, lease } = self;
+        Ok(Accepted { stream: map(stream)?, peer, local, lease })
+    }
 }
 
 /// What all connections of one worker share.
@@ -55,7 +62,6 @@ pub struct Shared<H> {
 /// Resolves when the connection has ended or was upgraded.
 pub async fn serve<H: Handler>(shared: Rc<Shared<H>>, accepted: Accepted) {
     let Accepted { stream, peer, local, lease } = accepted;
-    let Ok(stream) = TcpStream::from_std(stream) else { return };
     let mut info = ConnectionInfo { peer, local, is_tls: false, sni: None };
     let Some(tls) = &shared.settings.tls else {
         let Some((protocol, stream, first)) = in_time(&shared, sniff(stream)).await else { return };

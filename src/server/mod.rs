@@ -28,17 +28,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 
-use acceptor::{Acceptor, Seat};
+use acceptor::{Crew, Seat};
 pub use lease::Counters;
 pub use listen::BindError;
-use worker::{Message, Worker};
+use worker::{Message, Post};
 
 use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
@@ -129,35 +129,36 @@ pub enum StartError {
 /// A running server. Dropping it drops its connections; [`Server::drain`] lets them end first.
 pub struct Server {
     addresses: Vec<SocketAddr>,
-    acceptor: JoinHandle<()>,
-    workers: Vec<Worker>,
-    places: Arc<Semaphore>,
+    threads: Vec<JoinHandle<()>>,
+    crew: Arc<Crew>,
     connections: u32,
-    counters: Arc<Counters>,
 }
 
 impl Server {
-    /// Returns a server that accepts already. Must be called on the office runtime, which runs the acceptor; `make_handler` is
-    /// called once on each worker's thread.
+    /// Returns a server that accepts already; `make_handler` is called once on each worker's thread.
     pub fn start<H: Handler>(
         settings: Settings,
         make_handler: impl Fn() -> H + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        let listeners = listen::bind_all(&settings.listeners)?;
-        let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
+        let count = settings.workers.max(1);
+        let listeners = listen::bind_all(&settings.listeners, count)?;
+        let addresses = listeners[0].iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
         let connections = u32::try_from(settings.connections).unwrap_or(u32::MAX).max(1);
-        let places = Arc::new(Semaphore::new(connections as usize));
-        let counters = Arc::new(Counters::default());
+        let (seats, inboxes): (Vec<Seat>, Vec<_>) = (0..count).map(|_| Seat::new()).unzip();
+        let crew = Arc::new(Crew {
+            seats,
+            places: Arc::new(Semaphore::new(connections as usize)),
+            counters: Arc::new(Counters::default()),
+        });
         let (settings, make_handler) = (Arc::new(settings), Arc::new(make_handler));
-        let start_worker = |number| {
+        let posts = inboxes.into_iter().zip(listeners).enumerate();
+        let start_worker = |(number, (messages, listeners))| {
+            let post = Post { number, messages, listeners, crew: Arc::clone(&crew) };
             let make_handler = Arc::clone(&make_handler);
-            Worker::start(number, &settings, &counters, move || make_handler())
+            worker::start(post, &settings, move || make_handler())
         };
-        let workers: Vec<Worker> = (0..settings.workers.max(1)).map(start_worker).collect::<io::Result<_>>()?;
-        let seats = workers.iter().map(|worker| Seat { inbox: worker.inbox.clone(), load: Arc::clone(&worker.load) });
-        let acceptor = Acceptor::new(listeners, seats.collect(), Arc::clone(&places), Arc::clone(&counters))?;
-        let acceptor = tokio::spawn(acceptor.run());
-        Ok(Self { addresses, acceptor, workers, places, connections, counters })
+        let threads = posts.map(start_worker).collect::<io::Result<_>>()?;
+        Ok(Self { addresses, threads, crew, connections })
     }
 
     /// Returns the addresses it listens on, in the order of the settings, with the ports that were given for port 0.
@@ -166,21 +167,18 @@ impl Server {
     }
 
     pub fn counters(&self) -> &Arc<Counters> {
-        &self.counters
+        &self.crew.counters
     }
 
     /// Returns how many connections had to be cut off. Accepts no more, lets requests in flight end, closes idle connections at
     /// once, and after `limit` drops what is left, upgraded connections included. Dropping the future drops everything at once.
     pub async fn drain(mut self, limit: Duration) -> usize {
-        self.acceptor.abort();
-        // Once it has ended the listeners are closed, and the place it held for the next connection is free.
-        let _ = (&mut self.acceptor).await;
         self.tell(|| Message::Drain);
-        let all_ended = tokio::time::timeout(limit, self.places.acquire_many(self.connections)).await;
-        let cut_off = if all_ended.is_ok() { 0 } else { self.counters.open() };
+        let all_ended = tokio::time::timeout(limit, self.crew.places.acquire_many(self.connections)).await;
+        let cut_off = if all_ended.is_ok() { 0 } else { self.crew.counters.open() };
         drop(all_ended);
         self.tell(|| Message::Stop);
-        let threads: Vec<_> = self.workers.drain(..).map(|worker| worker.thread).collect();
+        let threads = std::mem::take(&mut self.threads);
         let join_all = || threads.into_iter().filter_map(|thread| thread.join().err()).count();
         if tokio::task::spawn_blocking(join_all).await.unwrap_or_default() > 0 {
             tracing::error!("a worker ended by a panic");
@@ -189,16 +187,15 @@ impl Server {
     }
 
     fn tell(&self, message: impl Fn() -> Message) {
-        for worker in &self.workers {
+        for seat in &self.crew.seats {
             // A worker that has ended needs no telling.
-            let _ = worker.inbox.send(message());
+            let _ = seat.inbox.send(message());
         }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.acceptor.abort();
         self.tell(|| Message::Stop);
     }
 }

@@ -4,67 +4,82 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{LocalSet, spawn_local};
 
+use super::acceptor::{Acceptor, Crew};
 use super::connection::{self, Accepted, Shared, http2_builder};
 use super::drive::Drain;
-use super::lease::Counters;
 use super::{Handler, Settings};
 
 /// What a worker is told.
 pub enum Message {
-    Serve(Accepted),
+    Serve(Accepted<std::net::TcpStream>),
     /// End each connection after its requests in flight.
     Drain,
     /// Drop what is left and end.
     Stop,
 }
 
-/// A running thread.
-pub struct Worker {
-    pub inbox: UnboundedSender<Message>,
-    pub load: Arc<AtomicUsize>,
-    pub thread: JoinHandle<()>,
+/// Where a worker gets its connections from: its place among the others, and the sockets it accepts on.
+pub struct Post {
+    pub number: usize,
+    pub messages: UnboundedReceiver<Message>,
+    pub listeners: Vec<std::net::TcpListener>,
+    pub crew: Arc<Crew>,
 }
 
-impl Worker {
-    /// Returns worker `number`, whose handler `make_handler` makes on its own thread.
-    pub fn start<H: Handler>(
-        number: usize,
-        settings: &Arc<Settings>,
-        counters: &Arc<Counters>,
-        make_handler: impl FnOnce() -> H + Send + 'static,
-    ) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (inbox, messages) = unbounded_channel();
-        let (settings, counters) = (Arc::clone(settings), Arc::clone(counters));
-        let name = format!("{}-{number}", settings.name);
-        let thread = std::thread::Builder::new().name(name).spawn(move || {
-            run(&runtime, messages, || {
-                let http2 = http2_builder(&settings);
-                Shared { handler: Rc::new(make_handler()), settings, counters, drain: Rc::default(), http2 }
-            });
-        })?;
-        Ok(Self { inbox, load: Arc::default(), thread })
-    }
+/// Returns the running thread of the worker at that post, whose handler `make_handler` makes on it.
+pub fn start<H: Handler>(
+    post: Post,
+    settings: &Arc<Settings>,
+    make_handler: impl FnOnce() -> H + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let Post { number, messages, listeners, crew } = post;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let counters = Arc::clone(&crew.counters);
+    let acceptor = {
+        let _inside = runtime.enter();
+        Acceptor::new(listeners, crew, number)?
+    };
+    let settings = Arc::clone(settings);
+    let name = format!("{}-{number}", settings.name);
+    std::thread::Builder::new().name(name).spawn(move || {
+        run(&runtime, messages, acceptor, || {
+            let http2 = http2_builder(&settings);
+            Shared { handler: Rc::new(make_handler()), settings, counters, drain: Rc::default(), http2 }
+        });
+    })
 }
 
-fn run<H: Handler>(runtime: &Runtime, mut messages: UnboundedReceiver<Message>, share: impl FnOnce() -> Shared<H>) {
+fn run<H: Handler>(
+    runtime: &Runtime,
+    mut messages: UnboundedReceiver<Message>,
+    acceptor: Acceptor,
+    share: impl FnOnce() -> Shared<H>,
+) {
     let tasks = LocalSet::new();
     tasks.block_on(runtime, async move {
         let shared = Rc::new(share());
         let drain: Rc<Drain> = Rc::clone(&shared.drain);
+        let serve =
+            |shared: &Rc<Shared<H>>, accepted| drop(spawn_local(connection::serve(Rc::clone(shared), accepted)));
+        let here = Rc::clone(&shared);
+        let acceptor = spawn_local(acceptor.run(move |accepted| serve(&here, accepted)));
         while let Some(message) = messages.recv().await {
             match message {
-                Message::Serve(accepted) => {
-                    spawn_local(connection::serve(Rc::clone(&shared), accepted));
+                // One that can't be registered is closed.
+                Message::Serve(handed) => {
+                    let _ = handed.try_map_stream(TcpStream::from_std).map(|accepted| serve(&shared, accepted));
                 }
-                Message::Drain => drain.begin(),
+                Message::Drain => {
+                    acceptor.abort();
+                    drain.begin();
+                }
                 Message::Stop => break,
             }
         }

@@ -21,6 +21,7 @@ NGINX_UPSTREAM = """
         listen 127.0.0.1:{port};
         root {folder};
         location = /seen {{ return 200 "$http_x_user_id"; }}
+        location = /slow {{ alias {folder}/100k; limit_rate_after 40k; limit_rate 1; }}
     }}
     server {{
         listen 127.0.0.1:{auth_port};
@@ -41,6 +42,11 @@ NGINX_PROXY = """
         proxy_set_header X-User-Id "{user_id}";
         proxy_set_header X-User-Email "{user_email}";
         location / {{ {auth_request} proxy_pass http://app; }}
+        location = /socket {{
+            proxy_pass http://127.0.0.1:{sockets};
+            proxy_set_header Connection upgrade;
+            proxy_set_header Upgrade $http_upgrade;
+        }}
         location = /_auth {{
             internal;
             proxy_pass http://auth;
@@ -72,10 +78,13 @@ defaults
 frontend public
     bind 127.0.0.1:{port}{bind_options}
     {rules}
+    {choice}
     default_backend app
 backend app
     {reuse}
     server app 127.0.0.1:{upstream}
+backend sockets
+    server sockets 127.0.0.1:{sockets}
 """
 
 # What Vestibule does as well: the signature, the algorithm, who issued it and whether it is over; no header of the caller's
@@ -113,6 +122,9 @@ upstream = "app"
 path = "/private"
 strip_prefix = true
 upstream = "app"
+[[route]]
+path = "/private/socket"
+upstream = "http://127.0.0.1:{sockets}"
 """
 
 VESTIBULE_TLS = """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from gateway import Gateway, children_of, free_port, register, wait_until  # noqa: E402
+from gateway import LOWEST_COST, Gateway, children_of, free_port, register, wait_until  # noqa: E402
 
 import configurations as conf  # noqa: E402
 import keys  # noqa: E402
@@ -24,6 +24,8 @@ EMAIL = "bench@example.com"
 BODIES = {"1k": 1024, "100k": 100 * 1024}
 SHARED_ALGORITHMS = ("HS256", "RS256", "ES256")
 ALGORITHMS = (*SHARED_ALGORITHMS, "EdDSA")
+# More than all buffers between an app and a client that doesn't read.
+BIG = 8 << 20
 HAPROXY_PLAIN = "HAProxy plain"
 
 
@@ -91,6 +93,8 @@ class Field:
         folder = self.subfolder("nginx")
         for body, length in BODIES.items():
             (folder / body).write_bytes(b"x" * length)
+        with open(folder / "big", "wb") as big:
+            big.truncate(BIG)
         config = folder / "nginx.conf"
         access_log = f"{folder}/access.log" if is_logging else "off"
         http = http.replace("@folder@", str(folder))
@@ -99,6 +103,8 @@ class Field:
 
     def start_upstream(self):
         port, auth_port = free_port(), free_port()
+        self.sockets = free_port()
+        self.run(sys.executable, Path(__file__).parent / "sockets.py", self.sockets)
         self.start_nginx(conf.NGINX_UPSTREAM.format(port=port, auth_port=auth_port, folder="@folder@", email=EMAIL), 1)
         return port, auth_port
 
@@ -107,10 +113,11 @@ class Field:
         port = free_port()
         http = conf.NGINX_PROXY.format(
             port=port,
-            listen_options=" ssl" if is_tls else "",
+            listen_options=" ssl http2" if is_tls else "",
             certificate=self.certificate,
             upstream=self.upstream,
             auth=self.auth,
+            sockets=self.sockets,
             auth_request=conf.AUTH_REQUEST if asks_auth else "",
             user_id="$id" if asks_auth else "",
             user_email="$email" if asks_auth else "",
@@ -128,8 +135,10 @@ class Field:
             port=port,
             bind_options=f" ssl crt {self.certificate} alpn h2,http/1.1" if is_tls else "",
             rules=rules,
+            choice="use_backend sockets if { path /socket }" if mode == "http" else "",
             reuse="http-reuse always" if mode == "http" else "",
             upstream=self.upstream,
+            sockets=self.sockets,
             log_target="log stdout format raw local0 info" if is_logging else "",
             log="log global\n    option httplog" if is_logging else "",
         )
@@ -150,19 +159,22 @@ class Field:
         """Returns the case that carries bytes and reads none of them: the floor."""
         return self.haproxy("byte pump (HAProxy, mode tcp)", mode="tcp")
 
-    def vestibule(self, algorithm, is_tls=False, is_logging=False, routes=0):
+    def vestibule(self, algorithm, is_tls=False, is_logging=False, routes=0, has_costly_passwords=False):
         """Returns the gateway that signs with `algorithm`, and an access token of it."""
         config = conf.VESTIBULE.format(
             algorithm=algorithm,
             issuer=ISSUER,
             secret=f'secret = "{SECRET}"' if algorithm == "HS256" else "",
             upstream=self.upstream,
+            sockets=self.sockets,
             tls=conf.VESTIBULE_TLS.format(certificate=self.certificate) if is_tls else "",
         )
         config += "".join(conf.VESTIBULE_ROUTE.format(number=number) for number in range(routes))
         gateway = Gateway(self.binary, self.subfolder("vestibule"), config, tls="files" if is_tls else "off")
         if is_logging:
             gateway.config.write_text(gateway.config.read_text().replace("access = false", "access = true"))
+        if has_costly_passwords:
+            gateway.config.write_text(gateway.config.read_text().replace(LOWEST_COST, ""))
         gateway.start()
         self.gateways.append(gateway)
         gateway.wait_until_ready()

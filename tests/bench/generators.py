@@ -102,25 +102,13 @@ def sign_in(case, load, seconds, path):
     start_wrk(case, replace(load, connections=4), f"{seconds}s", script)
 
 
-def h2load(case, load, seconds, folder):
-    """HTTP/2 with eight streams a connection."""
-    del folder
-    output = start_h2load(case, load, seconds, max(load.connections // 8, 1), ["-m8"])
-    return done_of(case, load, output), seconds, None, None
+def h2load(streams):
+    """Returns a generator of HTTP/2 requests, so many at a time on each connection."""
 
+    def send(case, load, seconds, folder):
+        return start_h2load(case, load, seconds, folder, [f"-m{streams}"], load.connections * streams)
 
-def start_h2load(case, load, seconds, clients, more):
-    header = ["-H", f"authorization: Bearer {case.token}"] if case.token else []
-    command = ["h2load", "-t1", f"-c{clients}", f"-D{seconds}", *more, *header, case.url(load.body)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def done_of(case, load, output):
-    done, failed, errored = (int(re.search(rf"(\d+) {word}", output).group(1)) for word in ("2xx", "failed", "errored"))
-    # What is still open when the time is over counts as failed; anything else is wrong.
-    if errored or failed > load.connections or not done:
-        raise AssertionError(f"{case.name}: {failed} requests failed, {errored} had errors:\n{output}")
-    return done
+    return send
 
 
 def at_rate(rate):
@@ -128,14 +116,26 @@ def at_rate(rate):
     its next late, and time counts from sending."""
 
     def send(case, load, seconds, folder):
-        log = folder / "h2load.log"
-        log.unlink(missing_ok=True)
-        more = ["--h1", f"--rps={rate / load.connections:.2f}", f"--log-file={log}"]
-        done = done_of(case, load, start_h2load(case, load, seconds, load.connections, more))
-        times = sorted(int(line.split()[2]) for line in log.read_text().splitlines() if line.split()[1] == "200")
-        return done, seconds, times[len(times) // 2], times[len(times) * 99 // 100]
+        more = ["--h1", f"--rps={rate / load.connections:.2f}"]
+        return start_h2load(case, load, seconds, folder, more, load.connections)
 
     return send
+
+
+def start_h2load(case, load, seconds, folder, more, most_open):
+    log = folder / "h2load.log"
+    log.unlink(missing_ok=True)
+    header = ["-H", f"authorization: Bearer {case.token}"] if case.token else []
+    command = ["h2load", "-t1", f"-c{load.connections}", f"-D{seconds}", f"--log-file={log}", *more, *header, case.url(load.body)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done, failed, errored = (int(re.search(rf"(\d+) {word}", output).group(1)) for word in ("2xx", "failed", "errored"))
+    if not done and not errored:
+        raise StarvedError(f"{case.name}: no request was answered in {seconds} s")
+    # What is still open when the time is over counts as failed; anything else is wrong.
+    if errored or failed > most_open:
+        raise AssertionError(f"{case.name}: {failed} requests failed, {errored} had errors:\n{output}")
+    times = sorted(int(line.split()[2]) for line in log.read_text().splitlines() if line.split()[1] == "200")
+    return done, seconds, times[len(times) // 2], times[len(times) * 99 // 100]
 
 
 def handshakes(case, load, seconds, folder):

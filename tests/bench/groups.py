@@ -51,10 +51,8 @@ def plain(ground):
 def tls(ground):
     cases = few(ground, is_tls=True)
     yield Load("1 KiB, 64 connections, TLS 1.3"), cases
-    # nginx 1.22 speaks HTTP/2 only where it is told to; it stays with HTTP/1.1 here.
-    h2_cases = [case for case in cases if case.product != "nginx"]
-    yield Load("1 KiB, 8 connections of 8 streams, HTTP/2 over TLS 1.3", drive=h2load), h2_cases
-    yield Load("1 KiB, one connection of 8 streams, HTTP/2 over TLS 1.3", connections=8, drive=h2load), h2_cases
+    yield Load("1 KiB, 8 connections of 8 streams, HTTP/2 over TLS 1.3", connections=8, drive=h2load(8)), cases
+    yield Load("1 KiB, one connection of 100 streams, HTTP/2 over TLS 1.3", connections=1, drive=h2load(100)), cases
 
 
 def connections(ground):
@@ -120,13 +118,16 @@ def rate(ground):
 
 
 def memory(ground):
-    kinds = (("cleartext", False, False), ("TLS 1.3", True, False), ("HTTP/2 over TLS 1.3", True, True))
-    for kind, is_tls, is_h2 in kinds:
-        cases = forwarders(ground, is_tls=is_tls)
-        cases.append(protected(*ground.vestibule("HS256", is_tls=is_tls), "Vestibule HS256"))
-        if is_h2:
-            cases = [case for case in cases if case.product != "nginx"]
-        yield Load(f"an idle keep-alive connection, {kind}", figures=idle.h2 if is_h2 else idle.h1), cases
+    for name, state, is_tls in (
+        ("an idle keep-alive connection, cleartext", idle.IDLE, False),
+        ("an idle keep-alive connection, TLS 1.3", idle.IDLE, True),
+        ("an idle connection, HTTP/2 over TLS 1.3", idle.IDLE_H2, True),
+        ("an active connection: an answer under way, TLS 1.3", idle.ACTIVE, True),
+        ("an idle WebSocket, TLS 1.3", idle.WEBSOCKET, True),
+        ("a stalled reader: an answer of 8 MiB that the client doesn't read, TLS 1.3", idle.STALLED, True),
+    ):
+        gateway = protected(*ground.vestibule("HS256", is_tls=is_tls), "Vestibule HS256")
+        yield Load(name, figures=state), [*forwarders(ground, is_tls=is_tls), gateway]
 
 
 GROUPS = {

@@ -33,6 +33,7 @@ use vestibule::http::target::Target;
 use vestibule::http::wire::{check_head, find_head_end};
 use vestibule::identity::{Caller, Principal, Role, SessionId, UserId};
 use vestibule::live::Live;
+use vestibule::password::hash::{Check, Cost, Hasher};
 use vestibule::policy::{self, Access, Demands};
 use vestibule::route::pattern::{HostPattern, PathPrefix};
 use vestibule::route::table::{Route, Table};
@@ -65,7 +66,7 @@ type Step = Box<dyn FnMut()>;
 /// A name, and what makes everything ready for the step.
 type Case = (&'static str, fn() -> Step);
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 14] = [
     ("route-of-10", || find_route(10)),
     ("route-of-10000", || find_route(10_000)),
     ("canonical-target", canonical_target),
@@ -77,6 +78,7 @@ const CASES: [Case; 13] = [
     ("token-miss-es256", || token_miss(Algorithm::Es256)),
     ("token-miss-eddsa", || token_miss(Algorithm::EdDsa)),
     ("identity-headers", replace_identity),
+    ("password-check", password_check),
     ("whole-public", || whole_request(Access::Public)),
     ("whole-protected", || whole_request(Access::Protected(Demands::default()))),
 ];
@@ -197,6 +199,14 @@ fn token_miss(algorithm: Algorithm) -> Step {
 fn verify(algorithm: Algorithm, entries: u64) -> Step {
     let (authenticator, token) = authenticator(algorithm, entries);
     Box::new(move || assert!(authenticator.verify_bearer(black_box(&token), NOW).is_ok()))
+}
+
+/// What a sign-in costs at least, at the cost that is the default; logins.py times it.
+fn password_check() -> Step {
+    let hasher = Hasher::new(Cost { memory_kib: 19 * 1024, iterations: 2, parallelism: 1 });
+    let password = Secret::new("correct horse battery staple".to_owned());
+    let hash = hasher.hash(&password);
+    Box::new(move || assert_eq!(hasher.check(&password, Some(&hash)), Check::Right { upgrade: false }))
 }
 
 fn rules(routes: Vec<Route<Forwarding>>) -> Rules {

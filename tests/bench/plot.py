@@ -26,7 +26,9 @@ CHARTS = (
     ("cpu-tls.svg", "tls", 0, "CPU per request over TLS 1.3, HAProxy plain = 1", "ratio"),
     ("cpu-h2.svg", "tls", 1, "CPU per request over HTTP/2, HAProxy plain = 1", "ratio"),
     ("p99-rate.svg", "rate", 0, "p99 in ms at 70 % of HAProxy's maximum rate", "p99"),
+    ("p99-full.svg", "plain", 0, "p99 in ms at full load, 64 connections", "p99"),
     ("memory.svg", "memory", 1, "KiB of memory for an idle TLS connection", "kib"),
+    ("memory-stalled.svg", "memory", 5, "KiB of memory for a client that doesn't read", "kib"),
 )
 
 
@@ -38,6 +40,9 @@ def draw_all(result, folder):
         if len(tables) > place:
             (folder / file).write_text(bars(title, tables[place]["name"], values(tables[place]["runs"], figure)))
             drawn[title] = file
+        else:
+            # One of another day's run beside these would be taken for one of them.
+            (folder / file).unlink(missing_ok=True)
     return drawn
 
 

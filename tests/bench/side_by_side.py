@@ -4,7 +4,7 @@
     cargo build --release && tests/bench/side_by_side.py
     tests/bench/side_by_side.py --quick
     tests/bench/side_by_side.py --cases tls,memory
-    tests/bench/side_by_side.py --markdown         # measures nothing: puts results.json into README.md, and draws it
+    tests/bench/side_by_side.py --markdown         # measures nothing: puts results.json into both README.md, and draws it
 
 All stand before the same upstream and are driven in turn, round after round, so that whatever else the machine does weighs
 on all alike. README.md beside this file says what is compared and how to read it. Needs, on Debian:
@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
 from datetime import date
 from pathlib import Path
 
@@ -27,13 +28,13 @@ import contenders
 import measure
 import plot
 import table
-from gateway import RELEASE_BINARY, end_on_sigterm
+from gateway import RELEASE_BINARY, ROOT, end_on_sigterm
 from groups import GROUPS
 
 HERE = Path(__file__).resolve().parent
 # What README.md shows; some groups alone don't replace it.
 RESULTS = HERE / "results.json"
-PART = HERE.parents[1] / "target/side_by_side.json"
+PART = ROOT / "target/side_by_side.json"
 PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk", "h2load": "nghttp2-client", "openssl": "openssl"}
 
 
@@ -80,7 +81,7 @@ def drive(cases, load, options, folder):
             if number == 0 and is_repeatable:
                 with contextlib.suppress(measure.StarvedError):
                     run(seconds=1)
-            runs[case.name].append(measure.quietest(options.attempts, run))
+            runs[case.name].append(options.repeats.quietest(run))
         print(f"  {load.name}: round {number + 1}", file=sys.stderr, flush=True)
     return runs
 
@@ -99,13 +100,16 @@ def run_group(name, options):
 
 
 def publish(path):
-    """Puts what was measured into README.md, and draws it."""
+    """Puts what was measured into the documents, and draws it."""
     if not path.exists():
         sys.exit(f"{path} is not there: measure first, with the same command without --markdown")
     result = json.loads(path.read_text())
+    measured = {one["group"] for one in result["tables"]}
+    result["absent"] = [name for name in GROUPS if name not in measured]
     pictures = plot.draw_all(result, HERE)
-    table.write_into(HERE / "README.md", result, pictures)
-    print(f"{HERE / 'README.md'} and {len(pictures)} plots show {path}")
+    table.write_details(HERE / "README.md", result, pictures)
+    table.write_overview(ROOT / "README.md", result, pictures)
+    print(f"{HERE / 'README.md'}, {ROOT / 'README.md'} and {len(pictures)} plots show {path}")
 
 
 def read_options():
@@ -115,7 +119,7 @@ def read_options():
     parser.add_argument("--quick", action="store_true", help="plain and tls, two rounds of two seconds")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each run; a second of warm-up goes before the first")
-    parser.add_argument("--attempts", type=int, default=4, help="at a run, until nothing else disturbs it")
+    parser.add_argument("--patience", type=int, default=120, help="seconds, in all, for repeating runs that others disturbed")
     parser.add_argument("--workers", type=int, default=0, help="of HAProxy and nginx; 0 is one per core, as Vestibule has")
     parser.add_argument("--json", type=Path, help=f"where every run is written; {RESULTS.name} here for all groups, else {PART}")
     parser.add_argument("--markdown", action="store_true", help="measure nothing; put that file into README.md and the plots")
@@ -123,6 +127,7 @@ def read_options():
     if options.quick:
         options.cases, options.rounds, options.seconds = "plain,tls", 2, 2
     options.cases = options.cases.split(",")
+    options.repeats = measure.Repeats(options.patience)
     options.json = options.json or (RESULTS if options.markdown or options.cases == list(GROUPS) else PART)
     if unknown := [name for name in options.cases if name not in GROUPS]:
         parser.error(f"--cases: found {', '.join(unknown)}, expected some of {', '.join(GROUPS)}")
@@ -143,12 +148,31 @@ def main():
         "tables": [],
     }
     print(table.conditions(result) + f" Load before: {result['load_before']:.2f}.")
-    for name in options.cases:
-        for finished in run_group(name, options):
-            result["tables"].append(finished)
-            # After each, so that an interrupted run has lost nothing but what it was at.
-            options.json.write_text(json.dumps(result, indent=1))
+    absent = measure_groups(options.cases, options, result)
+    if absent:
+        print(f"once more: {', '.join(absent)}", file=sys.stderr)
+        absent = measure_groups(absent, options, result)
     print(f"every run is in {options.json}")
+    if absent:
+        sys.exit(f"not measured: {', '.join(absent)}")
+
+
+def measure_groups(names, options, result):
+    """Adds the tables of each group to the result; returns the groups that failed, of which it has none."""
+    failed = []
+    for name in names:
+        tables = []
+        try:
+            tables.extend(run_group(name, options))
+        except (AssertionError, OSError, subprocess.SubprocessError, measure.StarvedError):
+            # The other groups are worth having.
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        result["tables"] = sorted(result["tables"] + tables, key=lambda one: list(GROUPS).index(one["group"]))
+        # After each, so that an interrupted run has lost nothing but what it was at.
+        options.json.write_text(json.dumps(result, indent=1))
+    return failed
 
 
 if __name__ == "__main__":

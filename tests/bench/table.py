@@ -2,6 +2,8 @@
 
 from statistics import median
 
+from measure import QUIET
+
 BEGIN, END = "<!-- measured: side_by_side.py --markdown -->", "<!-- /measured -->"
 
 
@@ -69,17 +71,58 @@ def section(name, runs):
 
 
 def conditions(result):
+    """Returns what was measured, on what, and how quiet that was."""
     measured = result["measured"]
-    return (
+    said = [
         f"{measured['date']}: {measured['machine']}; {measured['vestibule']}, {measured['haproxy']}, {measured['nginx']};"
         f" {result['rounds']} rounds of {result['seconds']} s."
-    )
+    ]
+    if result.get("absent"):
+        said.append(f"Not measured: {', '.join(result['absent'])}.")
+    shares = [run["others"] for table in result["tables"] for rounds in table["runs"].values() for run in rounds if "others" in run]
+    if not shares:
+        said.append("How much of the machine others took is not known.")
+    elif median(shares) > QUIET:
+        said.append(
+            f"The machine was not quiet: in half of the runs others took more than {median(shares):.0%} of its CPU time. Ratios hold"
+            " as far as the spreads say; waiting times and requests a second would be better on a quiet one."
+        )
+    return " ".join(said)
 
 
-def write_into(readme, result, pictures):
-    """Replaces what stands between the marks in the file with the tables of the result, and the pictures above them."""
-    before, _, rest = readme.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    shown = "\n".join(f"![{title}]({file})" for title, file in pictures.items())
+def overview(result):
+    """Returns the first table, with less of it, for a page that says more than figures."""
+    runs = result["tables"][0]["runs"]
+    base = next(iter(runs.values()))
+    yield "| | CPU µs/request | ÷ HAProxy plain | p99 ms |"
+    yield "|---|--:|--:|--:|"
+    for name, rounds in runs.items():
+        ratios = ratios_of(rounds, base)
+        cells = [COST[column](rounds, ratios) for column in ("CPU µs/request", "÷ HAProxy plain", "p99 ms")]
+        yield f"| {' | '.join([name, *cells])} |"
+
+
+def write_details(readme, result, pictures):
+    """Puts all tables of the result between the marks in the file, and the pictures above them."""
     tables = "\n".join(section(table["name"], table["runs"]) for table in result["tables"])
-    readme.write_text(f"{before}{BEGIN}\n\n{conditions(result)}\n\n{shown}\n\n{tables}\n{END}{after}")
+    write_between_marks(readme, [conditions(result), shown(pictures, ""), tables])
+
+
+def write_overview(readme, result, pictures):
+    """Puts the overview between the marks in the file, and the pictures below it."""
+    folder = "tests/bench/"
+    parts = [conditions(result), "\n".join(overview(result))] if result["tables"][0]["group"] == "plain" else [conditions(result)]
+    write_between_marks(readme, [*parts, shown(pictures, folder)])
+
+
+def shown(pictures, folder):
+    return "\n".join(f"![{title}]({folder}{file})" for title, file in pictures.items())
+
+
+def write_between_marks(readme, parts):
+    before, begins, rest = readme.read_text().partition(BEGIN)
+    _, ends, after = rest.partition(END)
+    if not begins or not ends:
+        raise ValueError(f"{readme}: expected the marks {BEGIN} and {END}")
+    content = "\n\n".join(part.rstrip() for part in parts)
+    readme.write_text(f"{before}{BEGIN}\n\n{content}\n\n{END}{after}")

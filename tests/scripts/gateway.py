@@ -3,6 +3,7 @@
 Nothing but Python's standard library. Everything a gateway leaves behind lies in the folder that it is given.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -18,16 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 RELEASE_BINARY = ROOT / "target/release/vestibule"
 PASSWORD = "correct horse battery staple"
 
-# What every script wants: argon2id at the lowest cost it has, no limits on one busy client, no access lines.
+LOWEST_COST = 'memory = "8KiB"\niterations = 1\n'
+# What every script wants: argon2id at that cost, no limits on one busy client, no access lines.
 COMMON = """
 [server]
 listen = ["127.0.0.1:{port}"]
 ops_listen = "127.0.0.1:{ops_port}"
 [store]
 url = "{store}"
-[password]
-memory = "8KiB"
-iterations = 1
 [limits]
 register = ""
 login = ""
@@ -36,7 +35,8 @@ login_network = ""
 [log]
 access = false
 level = "warn"
-"""
+[password]
+""" + LOWEST_COST
 
 
 def free_port():
@@ -152,7 +152,9 @@ def children_of(pid):
     family = [pid]
     for parent in family:
         for path in Path(f"/proc/{parent}/task").glob("*/children"):
-            family.extend(int(child) for child in path.read_text().split())
+            # A thread may end between being listed and being read, and a process between this line and the next.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                family.extend(int(child) for child in path.read_text().split())
     return family
 
 
@@ -160,6 +162,8 @@ def cpu_seconds(pids):
     """Returns user and system time of the processes with all their threads, and of children they have waited for."""
     ticks = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(int(field) for field in fields[11:15])
+        # Who has ended meanwhile counts in the parent that waited for it.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(int(field) for field in fields[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")

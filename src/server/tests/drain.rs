@@ -93,6 +93,6 @@ async fn connections_are_spread_evenly_over_the_workers() {
         open.push(stream);
     }
     let loads: Vec<usize> =
-        server.workers.iter().map(|worker| worker.load.load(std::sync::atomic::Ordering::Relaxed)).collect();
+        server.crew.seats.iter().map(|seat| seat.load.load(std::sync::atomic::Ordering::Relaxed)).collect();
     assert_eq!(loads, [2, 2]);
 }
