@@ -15,7 +15,7 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
     section.rate("mail_account", &mut limits.mail_account);
     section.rate("mail_network", &mut limits.mail_network);
     section.rate("requests", &mut limits.requests);
-    // hyper refuses, by panicking, to read heads into less than 8 KiB.
+    // RFC 9112 section 3 asks for targets of 8,000 bytes at least.
     section.size("header_size", &mut limits.header_size, "8KiB"..="1MiB");
     section.timeout("header_timeout", &mut limits.header_timeout);
     section.timeout("idle_timeout", &mut limits.idle_timeout);
