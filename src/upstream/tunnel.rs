@@ -1,13 +1,16 @@
 //! Upgraded connections (WebSocket, whose client may be a stream of HTTP/2): bytes both ways until one side ends, both fall silent, or the session ends.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::Upgraded;
@@ -35,13 +38,80 @@ pub async fn tunnel(ends: Tunnel) -> (u64, u64) {
             None => std::future::pending().await,
         }
     };
+    let (mut up, mut down) = (OneWay::default(), OneWay::default());
+    let carried = poll_fn(|context| {
+        let up = up.poll_carry(&mut client, &mut server, context)?;
+        let down = down.poll_carry(&mut server, &mut client, context)?;
+        if up.is_ready() && down.is_ready() { Poll::Ready(io::Result::Ok(())) } else { Poll::Pending }
+    });
     tokio::select! {
         // Whatever the reason, both sides are closed when this returns.
-        _ = copy_bidirectional(&mut client, &mut server) => {}
+        _ = carried => {}
         () = silence(&activity, ends.idle) => {}
         () = cut => {}
     }
     (client.bytes, server.bytes)
+}
+
+/// How much is read at once; on the stack: a tunnel that is idle has no buffer.
+const READ: usize = 16 * 1024;
+
+/// One direction of a tunnel.
+#[derive(Default)]
+struct OneWay {
+    /// What was read and the other side would not take yet.
+    held: BytesMut,
+    is_at_end: bool,
+    is_unflushed: bool,
+    is_done: bool,
+}
+
+impl OneWay {
+    /// Carries what comes; returns ready once one side has ended and the other knows.
+    fn poll_carry(
+        &mut self,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_done {
+            while !self.held.is_empty() {
+                let written = ready!(Pin::new(&mut *to).poll_write(context, &self.held))?;
+                self.note_written(written)?;
+                self.held.advance(written);
+            }
+            if self.is_at_end {
+                ready!(Pin::new(&mut *to).poll_shutdown(context))?;
+                self.is_done = true;
+                break;
+            }
+            let mut scratch = [MaybeUninit::uninit(); READ];
+            let mut buffer = ReadBuf::uninit(&mut scratch);
+            if Pin::new(&mut *from).poll_read(context, &mut buffer)?.is_pending() {
+                if self.is_unflushed {
+                    ready!(Pin::new(&mut *to).poll_flush(context))?;
+                    self.is_unflushed = false;
+                }
+                return Poll::Pending;
+            }
+            self.is_at_end = buffer.filled().is_empty();
+            self.held = BytesMut::new();
+            if self.is_at_end {
+                continue;
+            }
+            let written = match Pin::new(&mut *to).poll_write(context, buffer.filled())? {
+                Poll::Ready(written) => self.note_written(written).map(|()| written)?,
+                Poll::Pending => 0,
+            };
+            self.held.extend_from_slice(&buffer.filled()[written..]);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn note_written(&mut self, written: usize) -> io::Result<()> {
+        self.is_unflushed = true;
+        if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+    }
 }
 
 /// Returns when nothing has moved for `idle`.
