@@ -10,7 +10,8 @@ mod pieces;
 use http::StatusCode;
 
 pub use chunk::{ChunkScanner, Progress};
-pub use fields::{append_field, append_fields, append_length, read_field, read_fields};
+use fields::read_fields;
+pub use fields::{append_field, append_fields, append_length};
 pub use head::{Framing, Head, blame_oversize, check_head, find_head_end, read_head};
 pub use pieces::{BadChunk, Chunks, Piece};
 
@@ -146,7 +147,7 @@ fn is_value_byte(byte: u8) -> bool {
 }
 
 /// Whether the bytes may be a field's value. Asked of every byte of every head: without a way out the compiler looks at sixteen at once.
-pub fn is_value(bytes: &[u8]) -> bool {
+fn is_value(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |good, &byte| good & is_value_byte(byte))
 }
 

@@ -1,11 +1,13 @@
 //! The head of a server's response (RFC 9112), read strictly: whoever sees the end of a response elsewhere than the server put it
 //! takes the next user's answer for it. Pure.
 
-use bytes::BytesMut;
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::http::wire::{find_head_end, is_value, read_fields};
+use crate::http::wire::append_field;
 
 /// The longest head of a response, and the most fields in it.
 pub(super) const HEAD_LENGTH: usize = 32 * 1024;
@@ -14,12 +16,14 @@ const FIELDS: usize = 100;
 /// Why what a server sent is no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadHead {
-    #[error("the response does not begin with a status line of HTTP/1.1 or HTTP/1.0")]
-    MalformedStatusLine,
-    #[error("the response head has a line that is no field, or more than {FIELDS} fields")]
-    MalformedField,
+    #[error("the response head is malformed: {0}")]
+    Malformed(httparse::Error),
+    #[error("the response head holds a field that is none")]
+    InvalidField,
     #[error("the response head is longer than {HEAD_LENGTH} bytes")]
     TooLong,
+    #[error("the status is none")]
+    InvalidStatus,
     #[error("Content-Length is not one number")]
     InvalidLength,
     #[error("Transfer-Encoding is not `chunked`, alone, on HTTP/1.1")]
@@ -46,38 +50,50 @@ pub(super) struct ResponseHead {
 
 /// Takes the head of the response to a `method` request from the start of `bytes`; `None` while it isn't all there.
 pub(super) fn take_head(bytes: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, BadHead> {
-    let Some(end) = find_head_end(bytes) else {
-        check_begin(bytes)?;
-        return if bytes.len() <= HEAD_LENGTH { Ok(None) } else { Err(BadHead::TooLong) };
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut response = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    let parsed = parser.parse_response_with_uninit_headers(&mut response, bytes, &mut fields);
+    let length = match parsed.map_err(BadHead::Malformed)? {
+        httparse::Status::Complete(length) if length <= HEAD_LENGTH => length,
+        httparse::Status::Partial if bytes.len() <= HEAD_LENGTH => return Ok(None),
+        httparse::Status::Complete(_) | httparse::Status::Partial => return Err(BadHead::TooLong),
     };
-    if end > HEAD_LENGTH {
-        return Err(BadHead::TooLong);
+    let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadHead::InvalidStatus)?;
+    let is_http_11 = response.version == Some(1);
+    let start = bytes.as_ptr().addr();
+    let place = |text: &[u8]| {
+        let at = text.as_ptr().addr() - start;
+        [at, at + text.len()].map(|at| u16::try_from(at).expect("a head is shorter than that"))
+    };
+    let mut places = [FieldPlace::default(); FIELDS];
+    let count = response.headers.len();
+    for (field, slot) in response.headers.iter().zip(&mut places) {
+        *slot = FieldPlace { name: place(field.name.as_bytes()), value: place(field.value) };
     }
-    let mut head = bytes.split_to(end).freeze();
-    let line_end = memchr::memchr(b'\n', &head).ok_or(BadHead::MalformedStatusLine)? + 1;
-    let (status, is_http_11) = read_status_line(&head.split_to(line_end)).ok_or(BadHead::MalformedStatusLine)?;
-    let headers = read_fields(&head, FIELDS).ok_or(BadHead::MalformedField)?;
+    let head = bytes.split_to(length).freeze();
+    let headers = headers_at(&head, &places[..count])?;
     let framing = framing(method, status, is_http_11, &headers)?;
     let keeps_alive = framing != Framing::UntilClose && keeps_alive(&headers, is_http_11);
     Ok(Some(ResponseHead { status, headers, framing, keeps_alive }))
 }
 
-const BEGIN: &[u8] = b"HTTP/1.";
-
-/// Whoever speaks another protocol may never say what would end a head.
-fn check_begin(bytes: &[u8]) -> Result<(), BadHead> {
-    let length = bytes.len().min(BEGIN.len());
-    if bytes[..length] == BEGIN[..length] { Ok(()) } else { Err(BadHead::MalformedStatusLine) }
+/// From where to where in a head the name and the value of a field stand.
+#[derive(Clone, Copy, Default)]
+struct FieldPlace {
+    name: [u16; 2],
+    value: [u16; 2],
 }
 
-/// Returns the status, and whether the version is HTTP/1.1 (RFC 9112 section 4).
-fn read_status_line(line: &[u8]) -> Option<(StatusCode, bool)> {
-    let line = line.trim_ascii_end();
-    let (&minor, rest) = line.strip_prefix(BEGIN)?.split_first()?;
-    let (code, reason) = rest.strip_prefix(b" ")?.split_at_checked(3)?;
-    // Some servers leave out the space as well where they give no reason.
-    let is_well_formed = matches!(minor, b'0' | b'1') && matches!(reason, [] | [b' ', ..]) && is_value(reason);
-    is_well_formed.then(|| StatusCode::from_bytes(code).ok()).flatten().map(|status| (status, minor == b'1'))
+/// Returns the fields at these places; values share the head's memory.
+fn headers_at(head: &Bytes, places: &[FieldPlace]) -> Result<HeaderMap, BadHead> {
+    let range = |[from, to]: [u16; 2]| usize::from(from)..usize::from(to);
+    let mut headers = HeaderMap::with_capacity(places.len());
+    for place in places {
+        let value = head.slice(range(place.value));
+        append_field(&mut headers, &head[range(place.name)], value).ok_or(BadHead::InvalidField)?;
+    }
+    Ok(headers)
 }
 
 /// Returns how the body is delimited (RFC 9112 section 6.3).
