@@ -151,14 +151,14 @@ impl Server {
             counters: Arc::new(Counters::default()),
         });
         let (settings, make_handler) = (Arc::new(settings), Arc::new(make_handler));
-        let posts = inboxes.into_iter().zip(listeners).enumerate();
-        let start_worker = |(number, (messages, listeners))| {
-            let post = Post { number, messages, listeners, crew: Arc::clone(&crew) };
+        // Dropping it stops the workers that run already, if another can't be started.
+        let mut server = Self { addresses, threads: Vec::with_capacity(count), crew, connections };
+        for (number, (messages, listeners)) in inboxes.into_iter().zip(listeners).enumerate() {
+            let post = Post { number, messages, listeners, crew: Arc::clone(&server.crew) };
             let make_handler = Arc::clone(&make_handler);
-            worker::start(post, &settings, move || make_handler())
-        };
-        let threads = posts.map(start_worker).collect::<io::Result<_>>()?;
-        Ok(Self { addresses, threads, crew, connections })
+            server.threads.push(worker::start(post, &settings, move || make_handler())?);
+        }
+        Ok(server)
     }
 
     /// Returns the addresses it listens on, in the order of the settings, with the ports that were given for port 0.

@@ -1,4 +1,4 @@
-//! One serving thread: a single-threaded runtime with its own handler, to which the acceptor sends connections.
+//! One serving thread: a single-threaded runtime with its own acceptor and handler; other workers may send it connections too.
 //! Nothing on it may block, and nothing it owns is shared with another worker but what the handler shares by itself.
 
 use std::io;
