@@ -5,7 +5,8 @@
 //!
 //! The kernel spreads connections over the workers' sockets by hash, evenly only when they are many, and a connection stays
 //! where it is for life. So a worker that has clearly more than another hands on what it accepts. Measured on 2 cores, 1 KiB
-//! answers in cleartext, CPU µs per request and p99 ms, rounds interleaved on a machine that was not quiet (spread about a tenth):
+//! answers in cleartext, CPU µs per request and p99 ms, medians of interleaved rounds of one program that could do each of them. The
+//! machine was busy: differences of less than a third say nothing, so the gain that counts is in new connections.
 //!
 //! | | new connection each | 4 connections | 64 |
 //! |---|--:|--:|--:|
