@@ -10,6 +10,7 @@ mod indexes;
 mod keys;
 mod mails;
 mod one_time;
+mod primary;
 mod profile;
 mod reading;
 mod sessions;
@@ -29,23 +30,23 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
-    ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, MailClaim, MailEnd, NewApiKey, NewMail, NewSession, NewUser,
-    OneTime, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError, User, UserChange, UserKey,
+    ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, Kind, MailClaim, MailEnd, NewApiKey, NewMail, NewSession,
+    NewUser, OneTime, Pages, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError, User,
+    UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
 use crate::secret::Secret;
 use crate::token::key::KeyRecord;
 use connection::{Connection, PLACES};
-use failure::Outcome;
+use failure::{Failure, NO_PRIMARY, Outcome, is_without_primary};
 use transaction::{in_transaction, in_turn};
 use watch::Watch;
 
 /// How long an intent may take, waiting included: whoever asks has an answer within five seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How long a page or a batch may take when everything is moved: nobody waits at an endpoint for it. The server's own
-/// limit for a transaction.
-const TRANSFER: Duration = Duration::from_mins(1);
+/// How long a page or a batch may take when everything is moved: nobody waits at an endpoint for it.
+const TRANSFER: Duration = Duration::from_mins(5);
 
 /// How often the indexes are looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -105,8 +106,19 @@ impl MongoStore {
                 return Err(StoreError::Unavailable("it has been closed".into()).into());
             };
             let on = self.connection().await?;
-            on.prepare().await?;
-            intent(on).await
+            if on.primary.is_away() {
+                return Err(StoreError::Unavailable(NO_PRIMARY.into()).into());
+            }
+            let outcome = match on.prepare().await {
+                Ok(()) => intent(on).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(Failure::Driver(error)) = &outcome
+                && is_without_primary(error)
+            {
+                on.primary.not_found();
+            }
+            outcome
         };
         match timeout(patience, bounded).await {
             Ok(outcome) => outcome.map_err(StoreError::from),
@@ -308,12 +320,8 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
-        self.run_within(TRANSFER, |on| sessions::after(on, after, limit)).await
-    }
-
-    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
-        self.run_within(TRANSFER, |on| api_keys::after(on, after, limit)).await
+    fn read_all(&self, kind: Kind) -> Box<dyn Pages + '_> {
+        Box::new(reading::Reading::new(self, kind))
     }
 
     async fn count(&self) -> Result<Counts> {

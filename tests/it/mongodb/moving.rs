@@ -69,6 +69,22 @@ async fn a_move_to_mongodb_that_was_killed_is_continued() {
 }
 
 #[tokio::test]
+async fn collections_with_a_prefix_are_filled_and_found_by_it() {
+    let Some(url) = database() else { return };
+    let gateway = stopped(serve("").await.0).await;
+    let folder = gateway.folder.path();
+    fill(&file(&gateway), 3);
+    let there = ["store", "migrate", "--to", &url, "--to-prefix", "front_"];
+    let said = run_in(folder, &there, "").ok();
+    let without = migrate(folder, &url, "sqlite:back.db");
+    assert_eq!(without.code, 1, "{}", without.stderr);
+    assert!(without.stderr.contains("holds nothing") && without.stderr.contains("prefix"), "{}", without.stderr);
+    let back = ["store", "migrate", "--from", &url, "--from-prefix", "front_", "--to", "sqlite:back.db"];
+    assert_eq!(digest(&run_in(folder, &back, "").ok()), digest(&said));
+    assert_eq!(contents(&folder.join("back.db")), contents(&file(&gateway)));
+}
+
+#[tokio::test]
 async fn a_backup_of_mongodb_is_left_to_mongodb() {
     let Some(url) = database() else { return };
     let (_, upstream) = serve("").await;
