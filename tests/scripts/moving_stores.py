@@ -72,7 +72,7 @@ def migrate(options, folder, source, target, kill_at=None):
         found = re.match(rf"{kill_at}: (\d+) of (\d+)", line)
         if found and 2 * int(found[1]) >= int(found[2]):
             process.send_signal(signal.SIGKILL)
-        elif not kill_at and not re.match("(looking|copying|comparing)", line):
+        elif not re.match("(looking|copying|comparing)", line):
             print(line, end="")
     said = process.stdout.read()
     code = process.wait()

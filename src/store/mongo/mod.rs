@@ -47,6 +47,9 @@ use watch::Watch;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How long a page or a batch may take when everything is moved: nobody waits at an endpoint for it.
 const TRANSFER: Duration = Duration::from_mins(5);
+/// How often it is tried again, and how long after a failure: longer than elections take.
+const TRIES: u32 = 30;
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// How often the indexes are looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -124,6 +127,18 @@ impl MongoStore {
             Ok(outcome) => outcome.map_err(StoreError::from),
             Err(_late) => Err(StoreError::Unavailable(format!("MongoDB gave no answer within {patience:?}"))),
         }
+    }
+
+    /// Returns whether something that may be done twice is to be tried again, after a while: nobody waits at an endpoint for what
+    /// moves a store, and an election or a busy server shall not end it. A deployment that never answered is not waited for.
+    async fn is_worth_another_try(&self, failure: &StoreError, tries: &mut u32) -> bool {
+        let was_there = self.connection.get().is_some_and(|on| on.is_prepared());
+        let may_pass = matches!(failure, StoreError::Unavailable(_)) && was_there && *tries < TRIES;
+        if may_pass {
+            *tries += 1;
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+        may_pass
     }
 
     async fn connection(&self) -> Outcome<&Connection> {
@@ -325,15 +340,27 @@ impl Store for MongoStore {
     }
 
     async fn count(&self) -> Result<Counts> {
-        self.run_within(TRANSFER, transfer::count).await
+        let mut tries = 0;
+        loop {
+            match self.run_within(TRANSFER, transfer::count).await {
+                Err(failure) if self.is_worth_another_try(&failure, &mut tries).await => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn import(&self, batch: Batch) -> Result<()> {
-        self.run_within(TRANSFER, |on| async {
-            on.names_are_safe()?;
-            transfer::import(on, &batch).await
-        })
-        .await
+        let mut tries = 0;
+        loop {
+            let imported = self.run_within(TRANSFER, |on| async {
+                on.names_are_safe()?;
+                transfer::import(on, &batch).await
+            });
+            match imported.await {
+                Err(failure) if self.is_worth_another_try(&failure, &mut tries).await => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn ping(&self) -> Result<()> {

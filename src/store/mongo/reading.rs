@@ -1,10 +1,9 @@
 //! Reads documents: all that a query names, a page of them, or a whole collection in one go.
 
 use async_trait::async_trait;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Collection, Cursor};
 
-use super::connection::Connection;
 use super::failure::Outcome;
 use super::values::Fields;
 use super::{MongoStore, TRANSFER, api_keys, changes, keys, mails, one_time, sessions, users};
@@ -39,47 +38,64 @@ pub(super) async fn page<T>(
 }
 
 /// Where somebody is who reads all of one kind. One cursor from the first to the last: asking for each page anew would let the
-/// server look for its beginning as often.
+/// server look for its beginning as often. A cursor that is lost is followed by one that begins where the last page ended.
 pub(super) struct Reading<'a> {
     store: &'a MongoStore,
     kind: Kind,
-    place: Place,
-}
-
-enum Place {
-    Beginning,
-    Within(Cursor<Document>),
-    End,
+    /// The id at which the last page ended.
+    after: Option<Bson>,
+    cursor: Option<Cursor<Document>>,
+    is_at_end: bool,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(store: &'a MongoStore, kind: Kind) -> Self {
-        Self { store, kind, place: Place::Beginning }
+        Self { store, kind, after: None, cursor: None, is_at_end: false }
     }
 }
 
 #[async_trait]
 impl Pages for Reading<'_> {
     async fn next(&mut self) -> Result<Vec<Record>> {
-        let Self { store, kind, place } = self;
-        store.run_within(TRANSFER, |on| next_page(on, *kind, place)).await
+        if self.is_at_end {
+            return Ok(Vec::new());
+        }
+        let mut tries = 0;
+        loop {
+            let Self { store, kind, after, cursor, is_at_end } = self;
+            match store.run_within(TRANSFER, |on| next_page(on.collection(*kind), after.as_ref(), cursor)).await {
+                Ok(page) => {
+                    *is_at_end = cursor.is_none();
+                    if let Some(last) = page.last() {
+                        *after = last.get("_id").cloned();
+                    }
+                    return page.iter().map(|document| read(*kind, document)).collect();
+                }
+                Err(failure) if store.is_worth_another_try(&failure, &mut tries).await => *cursor = None,
+                Err(failure) => return Err(failure),
+            }
+        }
     }
 }
 
-async fn next_page(on: &Connection, kind: Kind, place: &mut Place) -> Outcome<Vec<Record>> {
-    if matches!(place, Place::Beginning) {
-        let whole = on.collection(kind).find(doc! {}).sort(doc! { "_id": 1 }).batch_size(PAGE);
-        *place = Place::Within(whole.await?);
-    }
-    let mut page = Vec::new();
-    while let Place::Within(cursor) = place
-        && page.len() < PAGE as usize
-    {
-        if cursor.advance().await? {
-            page.push(read(kind, &cursor.deserialize_current()?)?);
-        } else {
-            *place = Place::End;
+async fn next_page(
+    collection: &Collection<Document>,
+    after: Option<&Bson>,
+    place: &mut Option<Cursor<Document>>,
+) -> Outcome<Vec<Document>> {
+    let mut cursor = match place.take() {
+        Some(cursor) => cursor,
+        None => {
+            let rest = after.map_or_else(Document::new, |after| doc! { "_id": { "$gt": after.clone() } });
+            collection.find(rest).sort(doc! { "_id": 1 }).batch_size(PAGE).await?
         }
+    };
+    let mut page = Vec::new();
+    while page.len() < PAGE as usize && cursor.advance().await? {
+        page.push(cursor.deserialize_current()?);
+    }
+    if page.len() == PAGE as usize {
+        *place = Some(cursor);
     }
     Ok(page)
 }
