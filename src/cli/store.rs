@@ -10,9 +10,9 @@ use super::progress::ProgressBar;
 use crate::app;
 use crate::config::settings::Store;
 use crate::config::{self, Environment};
-use crate::store::SharedStore;
-use crate::store::migrate::{Kind, MigrateError, Moved, Progress, Step, migrate};
+use crate::store::migrate::{MigrateError, Moved, Progress, Step, migrate};
 use crate::store::sqlite::Existing;
+use crate::store::{Kind, SharedStore};
 
 pub fn run(command: StoreCommand) -> Result<()> {
     match command {
@@ -32,10 +32,10 @@ fn backup(arguments: &Backup) -> Result<()> {
 
 fn move_all(arguments: &Migrate) -> Result<()> {
     let from = match &arguments.from {
-        Some(url) => named("--from", url)?,
+        Some(url) => named("--from", url, arguments.from_prefix.as_deref())?,
         None => load(&arguments.file)?.1.store,
     };
-    let to = named("--to", &arguments.to)?;
+    let to = named("--to", &arguments.to, arguments.to_prefix.as_deref())?;
     app::refuse_to_migrate(&from, &to)?;
     let moved = block_on(async {
         let source = app::open_store(&from)?;
@@ -48,8 +48,8 @@ fn move_all(arguments: &Migrate) -> Result<()> {
     Ok(writeln!(stdout(), "{}", summary(&moved))?)
 }
 
-fn named(option: &str, url: &str) -> Result<Store> {
-    Ok(config::store_at(option, url, &Environment::capture())?)
+fn named(option: &str, url: &str, prefix: Option<&str>) -> Result<Store> {
+    Ok(config::store_at(option, url, prefix, &Environment::capture())?)
 }
 
 async fn migrate_shown(source: &SharedStore, target: &SharedStore) -> Result<Moved> {
@@ -71,6 +71,9 @@ fn failure(error: &MigrateError) -> Failure {
         MigrateError::Source(inner) | MigrateError::Target(inner) => {
             let code = Failure::from(inner.clone()).code;
             return Failure::new(code, format!("{error}\nthe same command goes on from here"));
+        }
+        MigrateError::Empty => {
+            "nothing was written; is this the store that is served from? Look at its URL, database and prefix"
         }
         MigrateError::Foreign { .. } | MigrateError::Used { .. } => {
             "nothing was written; name an empty store, or empty this one first"

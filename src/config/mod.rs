@@ -68,10 +68,16 @@ pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Settin
     if problems.is_empty() { Ok(settings) } else { Err(Problems(problems)) }
 }
 
-/// Returns the store that `url` names, read as `store.url` of a file would be; `name` stands for the place in problems.
-pub fn store_at(name: &str, url: &str, environment: &Environment) -> Result<settings::Store, Problems> {
+/// Returns the store that `url` and `prefix` name, read as `[store]` of a file would be; `name` stands for the place in problems.
+pub fn store_at(
+    name: &str,
+    url: &str,
+    prefix: Option<&str>,
+    environment: &Environment,
+) -> Result<settings::Store, Problems> {
     let environment = environment.without_overrides();
-    let text = format!("url = {}", toml::Value::from(url));
+    let prefix = prefix.map(|prefix| format!("\nprefix = {}", toml::Value::from(prefix))).unwrap_or_default();
+    let text = format!("url = {}{prefix}", toml::Value::from(url));
     let document = Document::new(name, &text, &environment);
     let store = match DeTable::parse(&text) {
         Ok(table) => read::store(&Section::root(&document, table.get_ref())),

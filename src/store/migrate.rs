@@ -9,48 +9,12 @@ mod walk;
 
 use crate::clock::Timestamp;
 use crate::secret::sha256;
-use crate::store::{Batch, Counts, SharedStore, StoreError};
+use crate::store::{Batch, Counts, Kind, Record, SharedStore, StoreError};
 
-use record::Record;
 use walk::{Pair, Walk};
 
 /// How many records travel together.
 const BATCH: usize = 500;
-
-/// What a store holds, in the order in which it has to be written: sessions need their users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Users,
-    Sessions,
-    ApiKeys,
-    Keys,
-    Changes,
-}
-
-impl Kind {
-    pub const ALL: [Self; 5] = [Self::Users, Self::Sessions, Self::ApiKeys, Self::Keys, Self::Changes];
-
-    /// Returns what people call them.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Users => "users",
-            Self::Sessions => "sessions",
-            Self::ApiKeys => "API keys",
-            Self::Keys => "signing keys",
-            Self::Changes => "changes",
-        }
-    }
-
-    pub fn of(self, counts: &Counts) -> u64 {
-        match self {
-            Self::Users => counts.users,
-            Self::Sessions => counts.sessions,
-            Self::ApiKeys => counts.api_keys,
-            Self::Keys => counts.keys,
-            Self::Changes => counts.changes,
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -87,6 +51,9 @@ pub enum MigrateError {
     Source(StoreError),
     #[error("the target: {0}")]
     Target(StoreError),
+    /// A wrong database, most likely: nobody moves nothing.
+    #[error("the source holds nothing at all")]
+    Empty,
     #[error("the target holds {} of its own, such as {id}; it must be empty, or hold what an earlier run has copied", kind.name())]
     Foreign { kind: Kind, id: String },
     #[error("the target has been served from since an earlier run: its {} have changed, such as {id}", kind.name())]
@@ -105,7 +72,11 @@ pub async fn migrate(
     now: Timestamp,
     told: &mut dyn FnMut(Progress),
 ) -> Result<Moved> {
-    let mut migration = Migration { from, to, now, total: from.count().await.map_err(MigrateError::Source)?, told };
+    let total = from.count().await.map_err(MigrateError::Source)?;
+    if total == Counts::default() {
+        return Err(MigrateError::Empty);
+    }
+    let mut migration = Migration { from, to, now, total, told };
     if to.count().await.map_err(MigrateError::Target)? != Counts::default() {
         migration.look().await?;
     }

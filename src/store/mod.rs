@@ -7,6 +7,7 @@ pub mod mongo;
 pub mod records;
 pub mod sqlite;
 mod stored;
+pub mod transfer;
 
 #[cfg(test)]
 mod contract;
@@ -17,10 +18,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use records::{
-    ApiKey, Batch, Change, ChangeKind, ClaimedMail, Counts, KeyEnd, MailClaim, MailEnd, NewApiKey, NewMail, NewSession,
-    NewUser, OneTime, PasswordChange, ProfileFields, Purpose, RefreshRequest, Rotation, Session, User, UserChange,
-    UserKey,
+    ApiKey, Change, ChangeKind, ClaimedMail, KeyEnd, MailClaim, MailEnd, NewApiKey, NewMail, NewSession, NewUser,
+    OneTime, PasswordChange, ProfileFields, Purpose, RefreshRequest, Rotation, Session, User, UserChange, UserKey,
 };
+pub use transfer::{Batch, Counts, Kind, Pages, Record};
 
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -165,11 +166,8 @@ pub trait Store: Send + Sync + 'static {
     /// than `keep_after`).
     async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()>;
 
-    /// Returns up to `limit` sessions in the order of their ids, expired ones too, beginning after `after`.
-    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>>;
-
-    /// Returns up to `limit` keys of users with their digests in the order of their ids, beginning after `after`.
-    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>>;
+    /// Returns what goes through all of one kind, what has expired too. What is written meanwhile may be seen or not.
+    fn read_all(&self, kind: Kind) -> Box<dyn Pages + '_>;
 
     /// Returns how much there is of everything.
     async fn count(&self) -> Result<Counts>;

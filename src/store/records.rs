@@ -8,7 +8,6 @@ use crate::clock::Timestamp;
 use crate::identity::email::Email;
 use crate::identity::username::Username;
 use crate::identity::{ExternalId, Role, Scope, SessionId, UserId};
-use crate::token::key::KeyRecord;
 use crate::token::refresh::{RefreshPolicy, RefreshState};
 
 /// What else is kept of a user: fields that the configuration declares, by name.
@@ -260,30 +259,6 @@ pub struct OneTime {
     pub purpose: Purpose,
     pub hash: [u8; 32],
     pub now: Timestamp,
-}
-
-/// How much a store holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub users: u64,
-    pub sessions: u64,
-    pub api_keys: u64,
-    pub keys: u64,
-    pub changes: u64,
-}
-
-/// Some of what a store holds, on its way to another one: as it is, with hashes and sealed keys.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    pub users: Vec<User>,
-    /// Of users who are in the store already, or in this batch.
-    pub sessions: Vec<Session>,
-    /// With their digests; likewise.
-    pub api_keys: Vec<(ApiKey, [u8; 32])>,
-    /// Oldest first: of two of one moment the later one counts as the newer.
-    pub keys: Vec<KeyRecord>,
-    /// With the numbers they had; none that is given later is lower.
-    pub changes: Vec<Change>,
 }
 
 /// One line of the feed by which gateways learn what others did.

@@ -20,7 +20,7 @@ from pathlib import Path
 from gateway import RELEASE_BINARY, Gateway, end_on_sigterm
 from mongodb import Server
 
-TABLES = ("users", "sessions", "api_keys", "keys", "changes")
+TABLES = ("users", "sessions", "api_keys", "one_time_tokens", "mails", "keys", "changes")
 
 # A configuration has at least one; nobody asks for it here.
 CONFIG = """
@@ -43,6 +43,10 @@ INSERT INTO sessions (id, user_id, created_at, last_used_at, ip, user_agent, ref
 SELECT printf('%08x-0000-4000-8000-%012d', n * 2654435761 % 4294967296, n), printf('u%08d', n / 2 + 1), n, n, '192.0.2.1', 'curl/8',
        randomblob(32), randomblob(32), n, 4102444800000, n, iif(n % 3, NULL, '["docs:write"]')
 FROM n;
+INSERT INTO one_time_tokens (hash, purpose, user_id, expires_at)
+SELECT randomblob(32), iif(created_at % 2, 'verify_email', 'reset_password'), id, 4102444800000 FROM users WHERE created_at <= 2000;
+INSERT INTO mails (purpose, email_key, requested_at, due_at, attempts, claim)
+SELECT 'verify_email', email_key, created_at, created_at, 1, iif(created_at % 2, randomblob(32), NULL) FROM users WHERE created_at <= 2000;
 COMMIT;
 """
 
@@ -68,7 +72,7 @@ def migrate(options, folder, source, target, kill_at=None):
         found = re.match(rf"{kill_at}: (\d+) of (\d+)", line)
         if found and 2 * int(found[1]) >= int(found[2]):
             process.send_signal(signal.SIGKILL)
-        elif not kill_at and not re.match("(looking|copying|comparing)", line):
+        elif not re.match("(looking|copying|comparing)", line):
             print(line, end="")
     said = process.stdout.read()
     code = process.wait()

@@ -28,8 +28,8 @@ pub struct Backup {
     pub overwrite: bool,
 }
 
-/// Copies users with their passwords, sessions, API keys, signing keys and what was revoked, then reads both stores again
-/// and compares them. Stop every gateway first. A run that was cut off is continued by the same command. The target must be
+/// Copies users with their passwords, sessions, API keys, signing keys, mails that wait, links that were sent and what was
+/// revoked, then reads both stores again and compares them. Stop every gateway first. A run that was cut off is continued by the same command. The target must be
 /// empty, or hold nothing but what an earlier run has copied.
 #[derive(Debug, Args)]
 #[command(after_help = MIGRATE_HELP)]
@@ -39,12 +39,19 @@ pub struct Migrate {
     /// The store to read, as in store.url [default: the one that the configuration names]
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,
+    /// What its collections are named with, as in store.prefix
+    #[arg(long, value_name = "PREFIX", requires = "from")]
+    pub from_prefix: Option<String>,
     /// The store to fill, as in store.url; env:NAME and file:PATH keep a password out of the list of processes
     #[arg(long, value_name = "URL")]
     pub to: String,
+    /// What its collections shall be named with, as in store.prefix
+    #[arg(long, value_name = "PREFIX")]
+    pub to_prefix: Option<String>,
 }
 
 const MIGRATE_HELP: &str = "\
 Examples:
   vestibule store migrate --from sqlite:vestibule.db --to sqlite:/srv/vestibule.db
-  vestibule store migrate --to env:MONGODB_URL";
+  vestibule store migrate --to env:MONGODB_URL
+  vestibule store migrate --from env:MONGODB_URL --from-prefix front_ --to sqlite:vestibule.db";

@@ -3,8 +3,10 @@
 use super::Home;
 use super::fixtures::*;
 use crate::identity::{Scope, SessionId};
+use crate::store::transfer::SentToken;
 use crate::store::{
-    ApiKey, Batch, Counts, NewApiKey, NewUser, PasswordChange, SharedStore, StoreError, User, UserChange, UserKey,
+    ApiKey, Batch, Counts, Kind, MailClaim, MailEnd, NewApiKey, NewMail, NewUser, OneTime, PasswordChange, Purpose,
+    Record, SharedStore, StoreError, User, UserChange, UserKey,
 };
 use crate::token::key::KeyRecord;
 
@@ -31,25 +33,49 @@ async fn furnished(home: &dyn Home) -> (SharedStore, Batch) {
     store.touch_api_keys(vec![(id, at(4))]).await.unwrap();
     let disable = UserChange { is_active: Some(false), ..UserChange::default() };
     store.update_user(&bob.id, disable, at(7)).await.unwrap();
+    for (purpose, address) in
+        [(Purpose::VerifyEmail, "ada@example.com"), (Purpose::ResetPassword, "nobody@example.com")]
+    {
+        store.enqueue_mail(NewMail { purpose, email: email(address), now: at(7), most: 9 }).await.unwrap();
+    }
+    let later = |secs| at(8).plus(std::time::Duration::from_secs(secs));
+    let (lease_until, reset_until, verify_until) = (later(60), later(3600), later(7200));
+    let claim = MailClaim { token: [200; 32], now: at(8), lease_until, reset_until, verify_until };
+    store.claim_mail(claim).await.unwrap().expect("a mail to Ada");
     store.ensure_key(key("old", START)).await.unwrap();
     let sealed = KeyRecord { sealed: true, signs_from: at(60), ..key("new", START) };
     store.rotate_key(sealed, None).await.unwrap();
     let held = contents(&store).await;
     assert_eq!((held.users.len(), held.sessions.len(), held.api_keys.len()), (3, 1, 1));
     assert_eq!((held.keys.len(), held.changes.len()), (2, 5));
+    assert_eq!((held.one_time_tokens.len(), held.mails.len()), (1, 2));
     (store, held)
 }
 
 async fn contents(store: &SharedStore) -> Batch {
-    let mut keys = store.list_keys().await.unwrap();
-    keys.reverse();
-    Batch {
-        users: store.list_users(None, 100).await.unwrap(),
-        sessions: store.sessions_after(None, 100).await.unwrap(),
-        api_keys: store.api_keys_after(None, 100).await.unwrap(),
-        keys,
-        changes: store.changes_after(0).await.unwrap(),
+    let mut batch = Batch::default();
+    for kind in Kind::ALL {
+        for record in all(store, kind).await {
+            record.join(&mut batch);
+        }
     }
+    batch.keys.sort_by_key(|key| key.created_at);
+    batch
+}
+
+/// Returns all of one kind, and checks that none came twice or out of turn.
+async fn all(store: &SharedStore, kind: Kind) -> Vec<Record> {
+    let (mut pages, mut found) = (store.read_all(kind), Vec::new());
+    loop {
+        let page = pages.next().await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    assert!(pages.next().await.unwrap().is_empty(), "the end stays the end");
+    assert!(found.is_sorted_by(|one, next| one.id() < next.id()), "{kind:?} in the order of their ids");
+    found
 }
 
 /// Returns all that is in a batch as text, the bytes of keys included.
@@ -65,7 +91,7 @@ pub(super) async fn what_was_imported_reads_as_it_did_in_the_other_store(home: &
     assert_eq!(target.count().await, Ok(Counts::default()));
     target.import(held.clone()).await.unwrap();
     assert_eq!(shown(&contents(&target).await), shown(&held));
-    let counts = Counts { users: 3, sessions: 1, api_keys: 1, keys: 2, changes: 5 };
+    let counts = Counts { users: 3, sessions: 1, api_keys: 1, one_time_tokens: 1, mails: 2, keys: 2, changes: 5 };
     assert_eq!((target.count().await, store.count().await), (Ok(counts), Ok(counts)));
 }
 
@@ -135,21 +161,42 @@ pub(super) async fn an_imported_name_is_taken_and_opens_its_account(home: &dyn H
     assert_eq!(target.count().await.unwrap().sessions, 0, "the imported session belongs to the imported user");
 }
 
-pub(super) async fn sessions_come_in_pages_by_id(home: &dyn Home) {
+pub(super) async fn a_moved_mail_is_sent_once_and_its_token_is_good_there(home: &dyn Home) {
+    let (_store, held) = furnished(home).await;
+    let other = home.another();
+    let target = other.open().await;
+    target.import(held).await.unwrap();
+    let token = OneTime { purpose: Purpose::VerifyEmail, hash: [200; 32], now: at(9) };
+    assert!(target.find_one_time(token).await.unwrap().is_some());
+    // Whoever was sending it when the store moved has reported to nobody: after its lease it is sent again.
+    let claim = |token: u8, now| MailClaim {
+        token: [token; 32],
+        now,
+        lease_until: at(900),
+        reset_until: at(900),
+        verify_until: at(900),
+    };
+    assert_eq!(target.claim_mail(claim(1, at(60))).await, Ok(None), "to nobody, or under way");
+    let again = target.claim_mail(claim(2, at(68))).await.unwrap().expect("its lease is over");
+    assert_eq!((again.purpose, again.attempts), (Purpose::VerifyEmail, 2));
+    target.finish_mail([2; 32], MailEnd::Done).await.unwrap();
+    assert_eq!(target.waiting_mails().await, Ok(0));
+}
+
+pub(super) async fn whatever_the_ids_all_of_a_kind_come_once_and_in_order(home: &dyn Home) {
     let store = home.open().await;
+    // More than any store reads at a time, of one kind.
     let ada = user(&store, "ada").await.id;
-    let mut made: Vec<SessionId> = Vec::new();
-    for number in 0..7 {
-        made.push(session(&store, &ada, &number.to_string()).await);
+    let held = |number: u16| {
+        let mut hash = [7; 32];
+        hash[..2].copy_from_slice(&number.to_le_bytes());
+        SentToken { hash, purpose: Purpose::VerifyEmail, user_id: ada.clone(), expires_at: at(9) }
+    };
+    store.import(Batch { one_time_tokens: (0..1100).map(held).collect(), ..Batch::default() }).await.unwrap();
+    assert_eq!(all(&store, Kind::OneTimeTokens).await.len(), 1100);
+    for number in 0..5 {
+        session(&store, &ada, &number.to_string()).await;
     }
-    made.sort_by_key(ToString::to_string);
-    let (mut seen, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.sessions_after(after, 3).await.unwrap();
-        assert!(page.len() <= 3);
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        seen.extend(page.iter().map(|session| session.id));
-    }
-    assert_eq!(seen, made);
+    assert_eq!(all(&store, Kind::Sessions).await.len(), 5);
+    assert!(all(&store, Kind::Mails).await.is_empty());
 }

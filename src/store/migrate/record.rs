@@ -1,51 +1,35 @@
-//! One record of any kind: by what it is found, and whether two are the same in every part.
+//! One record of any kind beside another: whether both are the same in every part, and which was used later.
 
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::identity::{ExternalId, Role, Scope};
 use crate::secret::sha256;
-use crate::store::{ApiKey, Batch, Change, ChangeKind, Session, User};
+use crate::store::transfer::{SentToken, WaitingMail};
+use crate::store::{ApiKey, Change, ChangeKind, Record, Session, User};
 use crate::token::key::KeyRecord;
 
-#[derive(Clone, Debug)]
-pub(super) enum Record {
-    User(Box<User>),
-    Session(Box<Session>),
-    ApiKey(Box<(ApiKey, [u8; 32])>),
-    Key(Box<KeyRecord>),
-    Change(Change),
-}
-
 impl Record {
-    /// Returns the id; ids of one kind sort as the store lists them.
-    pub(super) fn id(&self) -> String {
-        match self {
-            Self::User(user) => user.id.as_str().to_owned(),
-            Self::Session(session) => session.id.to_string(),
-            Self::ApiKey(key) => key.0.id.to_string(),
-            Self::Key(key) => key.kid.clone(),
-            Self::Change(change) => format!("{:020}", change.seq),
-        }
-    }
-
     /// Returns the digest of every part of it.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         let parts = match self {
             Self::User(user) => parts_of_user(user),
             Self::Session(session) => parts_of_session(session),
             Self::ApiKey(key) => parts_of_api_key(&key.0, &key.1),
+            Self::OneTimeToken(token) => parts_of_token(token),
+            Self::Mail(mail) => parts_of_mail(mail),
             Self::Key(key) => parts_of_key(key),
             Self::Change(change) => parts_of_change(change),
         };
         sha256(&[parts.to_string().as_bytes()])
     }
 
-    /// Whether it is a session of which no token lives.
+    /// Whether it is a session of which no token lives, or a token that does not.
     pub(super) fn is_dead(&self, now: Timestamp) -> bool {
         match self {
             Self::Session(session) => session.refresh.expires_at.max(session.access_expires_at) <= now,
-            Self::User(_) | Self::ApiKey(_) | Self::Key(_) | Self::Change(_) => false,
+            Self::OneTimeToken(token) => token.expires_at <= now,
+            Self::User(_) | Self::ApiKey(_) | Self::Mail(_) | Self::Key(_) | Self::Change(_) => false,
         }
     }
 
@@ -64,18 +48,8 @@ impl Record {
             Self::User(user) => Some(user.updated_at),
             Self::Session(session) => Some(session.last_used_at),
             Self::ApiKey(key) => key.0.last_used_at,
-            Self::Key(_) | Self::Change(_) => None,
-        }
-    }
-
-    /// Puts the record among the others that travel with it.
-    pub(super) fn join(self, batch: &mut Batch) {
-        match self {
-            Self::User(user) => batch.users.push(*user),
-            Self::Session(session) => batch.sessions.push(*session),
-            Self::ApiKey(key) => batch.api_keys.push(*key),
-            Self::Key(key) => batch.keys.push(*key),
-            Self::Change(change) => batch.changes.push(change),
+            Self::Mail(mail) => Some(mail.requested_at.max(mail.due_at)),
+            Self::OneTimeToken(_) | Self::Key(_) | Self::Change(_) => None,
         }
     }
 }
@@ -135,6 +109,16 @@ fn parts_of_api_key(key: &ApiKey, hash: &[u8; 32]) -> Value {
     let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
     let times = [Some(*created_at), *expires_at, *last_used_at].map(|at| at.map(Timestamp::as_millis));
     json!([id.to_string(), user_id.as_str(), hash, name, scopes, times])
+}
+
+fn parts_of_token(token: &SentToken) -> Value {
+    let SentToken { hash, purpose, user_id, expires_at } = token;
+    json!([hash, purpose.name(), user_id.as_str(), expires_at.as_millis()])
+}
+
+fn parts_of_mail(mail: &WaitingMail) -> Value {
+    let WaitingMail { purpose, email_key, requested_at, due_at, attempts, claim } = mail;
+    json!([purpose.name(), email_key, requested_at.as_millis(), due_at.as_millis(), attempts, claim])
 }
 
 fn parts_of_key(key: &KeyRecord) -> Value {

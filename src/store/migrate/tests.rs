@@ -83,7 +83,7 @@ async fn everything_is_there_afterwards_and_a_second_run_writes_nothing() {
     let (home, other) = (TestHome::new(), TestHome::new());
     let (from, to) = (furnished(&home, 10).await, other.open().await);
     let first = run(&from, &to).await.unwrap();
-    assert_eq!(first.counts, Counts { users: 10, sessions: 20, api_keys: 0, keys: 2, changes: 6 });
+    assert_eq!(first.counts, Counts { users: 10, sessions: 20, keys: 2, changes: 6, ..Counts::default() });
     assert_eq!((first.copied, from.count().await.unwrap()), (38, first.counts));
     assert_eq!(run(&from, &to).await.unwrap(), Moved { copied: 0, ..first });
     let kids = |keys: Vec<KeyRecord>| keys.into_iter().map(|key| key.kid).collect::<Vec<_>>();
@@ -116,9 +116,13 @@ async fn what_was_cut_off_goes_on_where_it_was() {
     let (home, other) = (TestHome::new(), TestHome::new());
     let (from, to) = (furnished(&home, 20).await, other.open().await);
     let users = from.list_users(None, 7).await.unwrap();
-    let sessions = from.sessions_after(None, 100).await.unwrap();
-    let sessions = sessions.into_iter().filter(|session| users.iter().any(|user| user.id == session.user_id)).take(3);
-    to.import(Batch { sessions: sessions.collect(), users, ..Batch::default() }).await.unwrap();
+    let mut copied = Batch::default();
+    for record in from.read_all(Kind::Sessions).next().await.unwrap() {
+        record.join(&mut copied);
+    }
+    copied.sessions.retain(|session| users.iter().any(|user| user.id == session.user_id));
+    copied.sessions.truncate(3);
+    to.import(Batch { users, ..copied }).await.unwrap();
     let moved = run(&from, &to).await.unwrap();
     assert_eq!((moved.counts.users, moved.counts.sessions), (20, 40));
     assert_eq!(moved.copied, 13 + 37 + moved.counts.keys + moved.counts.changes);
@@ -134,6 +138,13 @@ async fn what_changed_in_the_source_since_the_cut_is_brought_up_to_date() {
     from.update_user(&id, change, Timestamp::from_secs(1_700_000_009)).await.unwrap();
     assert_eq!(run(&from, &to).await.unwrap().copied, 2, "the user and the line that tells of it");
     assert_eq!(to.find_user(&UserKey::Id(id)).await.unwrap().unwrap().full_name.as_deref(), Some("Grace"));
+}
+
+#[tokio::test]
+async fn a_source_without_anything_is_taken_for_a_mistake() {
+    let (home, other) = (TestHome::new(), TestHome::new());
+    let (from, to) = (home.open().await, other.open().await);
+    assert_eq!(run(&from, &to).await, Err(MigrateError::Empty));
 }
 
 #[tokio::test]

@@ -1,16 +1,11 @@
-//! Goes through one kind of record in two stores side by side, in the order of their ids. Holds a page of each and no more,
-//! but of signing keys and of changes, which every store prunes.
+//! Goes through one kind of record in two stores side by side, in the order of their ids. Holds a page of each and no more.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use super::record::Record;
-use super::{Kind, MigrateError, Result};
+use super::{Kind, MigrateError, Record, Result};
 use crate::clock::Timestamp;
-use crate::identity::{SessionId, UserId};
-use crate::store::{SharedStore, StoreError};
-
-const PAGE: usize = 1000;
+use crate::store::{Pages, SharedStore, StoreError};
 
 /// What one id comes to.
 pub(super) enum Pair {
@@ -59,29 +54,21 @@ impl<'a> Walk<'a> {
 }
 
 struct Cursor<'a> {
-    kind: Kind,
     now: Timestamp,
-    store: &'a SharedStore,
+    pages: Box<dyn Pages + 'a>,
     page: VecDeque<Record>,
     is_at_end: bool,
-    last_user: Option<UserId>,
-    last_session: Option<SessionId>,
 }
 
 impl<'a> Cursor<'a> {
     fn new(kind: Kind, now: Timestamp, store: &'a SharedStore) -> Self {
-        Self { kind, now, store, page: VecDeque::new(), is_at_end: false, last_user: None, last_session: None }
+        Self { now, pages: store.read_all(kind), page: VecDeque::new(), is_at_end: false }
     }
 
     async fn peek(&mut self) -> std::result::Result<Option<&Record>, StoreError> {
         while self.page.is_empty() && !self.is_at_end {
-            let page = self.read_page().await?;
-            match page.last() {
-                Some(Record::User(user)) => self.last_user = Some(user.id.clone()),
-                Some(Record::Session(session)) => self.last_session = Some(session.id),
-                Some(Record::ApiKey(key)) => self.last_session = Some(key.0.id),
-                Some(Record::Key(_) | Record::Change(_)) | None => self.is_at_end = true,
-            }
+            let page = self.pages.next().await?;
+            self.is_at_end = page.is_empty();
             self.page = page.into_iter().filter(|record| !record.is_dead(self.now)).collect();
         }
         Ok(self.page.front())
@@ -89,29 +76,5 @@ impl<'a> Cursor<'a> {
 
     fn take(&mut self) -> Option<Record> {
         self.page.pop_front()
-    }
-
-    async fn read_page(&self) -> std::result::Result<Vec<Record>, StoreError> {
-        let store = self.store;
-        Ok(match self.kind {
-            Kind::Users => {
-                let users = store.list_users(self.last_user.as_ref(), PAGE).await?;
-                users.into_iter().map(|user| Record::User(Box::new(user))).collect()
-            }
-            Kind::Sessions => {
-                let sessions = store.sessions_after(self.last_session, PAGE).await?;
-                sessions.into_iter().map(|session| Record::Session(Box::new(session))).collect()
-            }
-            Kind::ApiKeys => {
-                let keys = store.api_keys_after(self.last_session, PAGE).await?;
-                keys.into_iter().map(|key| Record::ApiKey(Box::new(key))).collect()
-            }
-            Kind::Keys => {
-                let mut keys = store.list_keys().await?;
-                keys.sort_by(|one, next| one.kid.cmp(&next.kid));
-                keys.into_iter().map(|key| Record::Key(Box::new(key))).collect()
-            }
-            Kind::Changes => store.changes_after(0).await?.into_iter().map(Record::Change).collect(),
-        })
     }
 }

@@ -37,12 +37,6 @@ pub(super) async fn list(on: &Connection, user: Option<&UserId>) -> Outcome<Vec<
     reading::all(on.api_keys.find(of_user).sort(doc! { "created_at": -1, "_id": 1 }).await?, read).await
 }
 
-pub(super) async fn after(on: &Connection, after: Option<SessionId>, limit: usize) -> Outcome<Vec<(ApiKey, [u8; 32])>> {
-    let after = after.map_or_else(String::new, |id| id.to_string());
-    let with_digest = |document: &Document| Ok((read(document)?, Fields::of("api_keys", document).digest("hash")?));
-    reading::page(&on.api_keys, &after, limit, with_digest).await
-}
-
 pub(super) async fn delete(work: &mut Transaction<'_>, user: &UserId, id: SessionId, end: KeyEnd) -> Outcome<bool> {
     let key = doc! { "_id": id.to_string(), "user_id": user.as_str() };
     if work.delete(&work.on().api_keys, key).await? == 0 {
@@ -74,7 +68,7 @@ pub(super) fn draft(key: &ApiKey, hash: &[u8; 32]) -> Draft {
     Draft { id: text(key.id.to_string()), fields }
 }
 
-fn read(document: &Document) -> Result<ApiKey> {
+pub(super) fn read(document: &Document) -> Result<ApiKey> {
     let fields = Fields::of("api_keys", document);
     Ok(ApiKey {
         id: fields.session_id("_id")?,

@@ -75,7 +75,7 @@ pub(super) async fn prune(on: &Connection, now: Timestamp, keep_after: Timestamp
     Ok(())
 }
 
-fn read(line: &Document) -> Result<Change> {
+pub(super) fn read(line: &Document) -> Result<Change> {
     let fields = Fields::of("changes", line);
     let kind = match fields.text("kind")?.as_str() {
         SESSION_ENDED => ChangeKind::SessionEnded {

@@ -2,10 +2,11 @@
 //! and journaled writes, one retry of each read and write, few connections, short waits. The URL decides the rest: hosts, TLS,
 //! who signs in. It holds a password and is shown nowhere.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::event::EventHandler;
 use mongodb::options::{
     Acknowledgment, ClientOptions, ConnectionString, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
 };
@@ -14,11 +15,12 @@ use tokio::sync::OnceCell;
 
 use super::failure::Outcome;
 use super::indexes;
+use super::primary::Primary;
 use crate::secret::Secret;
-use crate::store::StoreError;
+use crate::store::{Kind, StoreError};
 
 /// How long a primary is looked for. With the rest of an intent it must stay below [`super::PATIENCE`].
-const SELECTION: Duration = Duration::from_millis(2500);
+pub(super) const SELECTION: Duration = Duration::from_millis(2500);
 const CONNECT: Duration = Duration::from_secs(2);
 /// How often the driver asks each node how it is: a node that fell silent is known within this and [`CONNECT`].
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -33,6 +35,7 @@ const DEFAULT_DATABASE: &str = "vestibule";
 /// A deployment and the collections in it that are ours. Made without asking the server anything.
 pub(super) struct Connection {
     pub client: Client,
+    pub primary: Arc<Primary>,
     pub users: Collection<Document>,
     pub sessions: Collection<Document>,
     pub api_keys: Collection<Document>,
@@ -59,6 +62,9 @@ impl Connection {
         let parsed = ConnectionString::parse(url.expose())?;
         let mut options = ClientOptions::parse(parsed).await?;
         harden(&mut options);
+        let primary = Arc::new(Primary::default());
+        let hears = Arc::clone(&primary);
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| hears.heard(&event)));
         let database = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
         let client = Client::with_options(options)?;
         let database = client.database(&database);
@@ -75,8 +81,21 @@ impl Connection {
             turn: tokio::sync::Mutex::default(),
             prepared: OnceCell::new(),
             unsafe_names: Mutex::default(),
+            primary,
             client,
         })
+    }
+
+    pub(super) fn collection(&self, kind: Kind) -> &Collection<Document> {
+        match kind {
+            Kind::Users => &self.users,
+            Kind::Sessions => &self.sessions,
+            Kind::ApiKeys => &self.api_keys,
+            Kind::OneTimeTokens => &self.one_time_tokens,
+            Kind::Mails => &self.mails,
+            Kind::Keys => &self.keys,
+            Kind::Changes => &self.changes,
+        }
     }
 
     /// Returns once the deployment has been found fit and has its indexes; asks it the first time only.

@@ -35,6 +35,18 @@ impl From<Failure> for StoreError {
     }
 }
 
+pub(super) const NO_PRIMARY: &str = "no primary of MongoDB can be reached";
+
+/// Whether a primary was looked for as long as one waits, in vain.
+pub(super) fn is_without_primary(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::ServerSelection { .. })
+}
+
+/// Whether a connection broke or could not be had.
+pub(super) fn is_of_connection(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. })
+}
+
 /// The code of a broken unique index.
 const DUPLICATE_KEY: i32 = 11000;
 
@@ -51,7 +63,7 @@ fn judge(error: &Error) -> StoreError {
         ErrorKind::Authentication { .. } => {
             StoreError::Unavailable("MongoDB refuses the user or the password of store.url".into())
         }
-        ErrorKind::ServerSelection { .. } => StoreError::Unavailable("no primary of MongoDB can be reached".into()),
+        ErrorKind::ServerSelection { .. } => StoreError::Unavailable(NO_PRIMARY.into()),
         ErrorKind::Io(io) => StoreError::Unavailable(format!("the connection to MongoDB failed: {}", io.kind())),
         ErrorKind::DnsResolve { .. } => {
             StoreError::Unavailable("the name of the MongoDB deployment can't be looked up".into())

@@ -109,7 +109,7 @@ fn newest_key(document: &Document) -> Result<Newest<'_>> {
     Ok((fields.moment("created_at")?, fields.number("number")?, document.get_str("_id").unwrap_or_default()))
 }
 
-fn read(document: &Document) -> Result<KeyRecord> {
+pub(super) fn read(document: &Document) -> Result<KeyRecord> {
     let fields = Fields::of("keys", document);
     Ok(KeyRecord {
         kid: fields.text("_id")?,

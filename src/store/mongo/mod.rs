@@ -10,6 +10,7 @@ mod indexes;
 mod keys;
 mod mails;
 mod one_time;
+mod primary;
 mod profile;
 mod reading;
 mod sessions;
@@ -29,23 +30,26 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
-    ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, MailClaim, MailEnd, NewApiKey, NewMail, NewSession, NewUser,
-    OneTime, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError, User, UserChange, UserKey,
+    ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, Kind, MailClaim, MailEnd, NewApiKey, NewMail, NewSession,
+    NewUser, OneTime, Pages, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError, User,
+    UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
 use crate::secret::Secret;
 use crate::token::key::KeyRecord;
 use connection::{Connection, PLACES};
-use failure::Outcome;
+use failure::{Failure, NO_PRIMARY, Outcome, is_without_primary};
 use transaction::{in_transaction, in_turn};
 use watch::Watch;
 
 /// How long an intent may take, waiting included: whoever asks has an answer within five seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How long a page or a batch may take when everything is moved: nobody waits at an endpoint for it. The server's own
-/// limit for a transaction.
-const TRANSFER: Duration = Duration::from_mins(1);
+/// How long a page or a batch may take when everything is moved: nobody waits at an endpoint for it.
+const TRANSFER: Duration = Duration::from_mins(5);
+/// How often it is tried again, and how long after a failure: longer than elections take.
+const TRIES: u32 = 30;
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// How often the indexes are looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -105,13 +109,36 @@ impl MongoStore {
                 return Err(StoreError::Unavailable("it has been closed".into()).into());
             };
             let on = self.connection().await?;
-            on.prepare().await?;
-            intent(on).await
+            if on.primary.is_away() {
+                return Err(StoreError::Unavailable(NO_PRIMARY.into()).into());
+            }
+            let outcome = match on.prepare().await {
+                Ok(()) => intent(on).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(Failure::Driver(error)) = &outcome
+                && is_without_primary(error)
+            {
+                on.primary.not_found();
+            }
+            outcome
         };
         match timeout(patience, bounded).await {
             Ok(outcome) => outcome.map_err(StoreError::from),
             Err(_late) => Err(StoreError::Unavailable(format!("MongoDB gave no answer within {patience:?}"))),
         }
+    }
+
+    /// Returns whether something that may be done twice is to be tried again, after a while: nobody waits at an endpoint for what
+    /// moves a store, and an election or a busy server shall not end it. A deployment that never answered is not waited for.
+    async fn is_worth_another_try(&self, failure: &StoreError, tries: &mut u32) -> bool {
+        let was_there = self.connection.get().is_some_and(|on| on.is_prepared());
+        let may_pass = matches!(failure, StoreError::Unavailable(_)) && was_there && *tries < TRIES;
+        if may_pass {
+            *tries += 1;
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+        may_pass
     }
 
     async fn connection(&self) -> Outcome<&Connection> {
@@ -308,24 +335,32 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
-        self.run_within(TRANSFER, |on| sessions::after(on, after, limit)).await
-    }
-
-    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
-        self.run_within(TRANSFER, |on| api_keys::after(on, after, limit)).await
+    fn read_all(&self, kind: Kind) -> Box<dyn Pages + '_> {
+        Box::new(reading::Reading::new(self, kind))
     }
 
     async fn count(&self) -> Result<Counts> {
-        self.run_within(TRANSFER, transfer::count).await
+        let mut tries = 0;
+        loop {
+            match self.run_within(TRANSFER, transfer::count).await {
+                Err(failure) if self.is_worth_another_try(&failure, &mut tries).await => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn import(&self, batch: Batch) -> Result<()> {
-        self.run_within(TRANSFER, |on| async {
-            on.names_are_safe()?;
-            transfer::import(on, &batch).await
-        })
-        .await
+        let mut tries = 0;
+        loop {
+            let imported = self.run_within(TRANSFER, |on| async {
+                on.names_are_safe()?;
+                transfer::import(on, &batch).await
+            });
+            match imported.await {
+                Err(failure) if self.is_worth_another_try(&failure, &mut tries).await => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn ping(&self) -> Result<()> {

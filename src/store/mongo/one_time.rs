@@ -5,11 +5,12 @@ use mongodb::bson::{Document, doc};
 use super::connection::Connection;
 use super::failure::Outcome;
 use super::transaction::Transaction;
-use super::values::{Fields, binary, date};
+use super::values::{Draft, Fields, binary, date, text};
 use super::{changes, mails, sessions, users};
 use crate::clock::Timestamp;
 use crate::identity::UserId;
-use crate::store::{ChangeKind, OneTime, Purpose, StoreError, User, UserKey};
+use crate::store::transfer::SentToken;
+use crate::store::{ChangeKind, OneTime, Purpose, Result, StoreError, User, UserKey};
 
 pub(super) async fn insert(
     work: &mut Transaction<'_>,
@@ -18,10 +19,27 @@ pub(super) async fn insert(
     user: &UserId,
     expires_at: Timestamp,
 ) -> Outcome<()> {
-    let token = doc! {
-        "_id": binary(hash), "purpose": purpose.name(), "user_id": user.as_str(), "expires_at": date(expires_at),
-    };
-    work.insert(&work.on().one_time_tokens, token).await
+    let token = SentToken { hash: *hash, purpose, user_id: user.clone(), expires_at };
+    work.insert(&work.on().one_time_tokens, draft(&token).into_document()).await
+}
+
+pub(super) fn draft(token: &SentToken) -> Draft {
+    let fields = vec![
+        ("purpose", Some(text(token.purpose.name()))),
+        ("user_id", Some(text(token.user_id.as_str()))),
+        ("expires_at", Some(date(token.expires_at))),
+    ];
+    Draft { id: binary(&token.hash), fields }
+}
+
+pub(super) fn read(token: &Document) -> Result<SentToken> {
+    let fields = Fields::of("one_time_tokens", token);
+    Ok(SentToken {
+        hash: fields.digest("_id")?,
+        purpose: fields.parsed("purpose", "a purpose", Purpose::parse)?,
+        user_id: fields.user_id("user_id")?,
+        expires_at: fields.moment("expires_at")?,
+    })
 }
 
 fn live(token: &OneTime) -> Document {

@@ -63,11 +63,6 @@ pub(super) fn draft(session: &Session) -> Draft {
     Draft { id: text(session.id.to_string()), fields }
 }
 
-pub(super) async fn after(on: &Connection, after: Option<SessionId>, limit: usize) -> Outcome<Vec<Session>> {
-    let after = after.map_or_else(String::new, |id| id.to_string());
-    reading::page(&on.sessions, &after, limit, read).await
-}
-
 pub(super) async fn find(on: &Connection, id: SessionId) -> Outcome<Option<Session>> {
     let found = on.sessions.find_one(doc! { "_id": id.to_string() }).await?;
     Ok(found.map(|document| read(&document)).transpose()?)
@@ -214,7 +209,7 @@ pub(super) async fn prune(on: &Connection, now: Timestamp) -> Outcome<()> {
     Ok(())
 }
 
-fn read(document: &Document) -> Result<Session> {
+pub(super) fn read(document: &Document) -> Result<Session> {
     let fields = Fields::of("sessions", document);
     Ok(Session {
         id: fields.session_id("_id")?,

@@ -144,17 +144,18 @@ async fn an_index_that_is_not_unique_is_named() {
 }
 
 #[tokio::test]
-async fn expired_sessions_go_by_themselves() {
+async fn what_has_expired_goes_by_itself() {
     let Some(home) = TestHome::new() else { return };
     home.store().ping().await.unwrap();
-    let sessions = home.by_hand().await.collection::<Document>("sessions");
-    let mut indexes = sessions.list_indexes().await.unwrap();
-    let mut expiring = Vec::new();
-    while indexes.advance().await.unwrap() {
-        let index = indexes.deserialize_current().unwrap();
-        expiring.extend(index.options.and_then(|options| options.expire_after).map(|_| index.keys));
+    for (collection, field) in [("sessions", "forget_at"), ("one_time_tokens", "expires_at")] {
+        let mut indexes = home.by_hand().await.collection::<Document>(collection).list_indexes().await.unwrap();
+        let mut expiring = Vec::new();
+        while indexes.advance().await.unwrap() {
+            let index = indexes.deserialize_current().unwrap();
+            expiring.extend(index.options.and_then(|options| options.expire_after).map(|_| index.keys));
+        }
+        assert_eq!(expiring, [doc! { field: 1 }], "{collection}");
     }
-    assert_eq!(expiring, [doc! { "forget_at": 1 }]);
 }
 
 #[tokio::test]

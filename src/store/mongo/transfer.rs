@@ -6,17 +6,20 @@ use super::connection::Connection;
 use super::failure::Outcome;
 use super::transaction::{Transaction, in_transaction};
 use super::users::{self, Write};
-use super::{api_keys, changes, keys, sessions};
+use super::{api_keys, changes, keys, mails, one_time, sessions};
 use crate::store::stored::Stored;
-use crate::store::{Batch, Counts, Result};
+use crate::store::{Batch, Counts, Kind, Result};
 
 pub(super) async fn count(on: &Connection) -> Outcome<Counts> {
+    let count = async |kind| Outcome::Ok(on.collection(kind).count_documents(doc! {}).await?);
     Ok(Counts {
-        users: on.users.count_documents(doc! {}).await?,
-        sessions: on.sessions.count_documents(doc! {}).await?,
-        api_keys: on.api_keys.count_documents(doc! {}).await?,
-        keys: on.keys.count_documents(doc! {}).await?,
-        changes: on.changes.count_documents(doc! {}).await?,
+        users: count(Kind::Users).await?,
+        sessions: count(Kind::Sessions).await?,
+        api_keys: count(Kind::ApiKeys).await?,
+        one_time_tokens: count(Kind::OneTimeTokens).await?,
+        mails: count(Kind::Mails).await?,
+        keys: count(Kind::Keys).await?,
+        changes: count(Kind::Changes).await?,
     })
 }
 
@@ -33,6 +36,8 @@ async fn write(work: &mut Transaction<'_>, batch: &Batch, users: &[Stored]) -> O
     work.put_all(&on.users, users.iter().map(users::draft).collect()).await?;
     work.put_all(&on.sessions, batch.sessions.iter().map(sessions::draft).collect()).await?;
     work.put_all(&on.api_keys, batch.api_keys.iter().map(|(key, hash)| api_keys::draft(key, hash)).collect()).await?;
+    work.put_all(&on.one_time_tokens, batch.one_time_tokens.iter().map(one_time::draft).collect()).await?;
+    work.put_all(&on.mails, batch.mails.iter().map(mails::draft).collect()).await?;
     for key in &batch.keys {
         keys::put(work, key).await?;
     }

@@ -28,17 +28,6 @@ pub(super) fn import(database: &Connection, key: &ApiKey, hash: &[u8; 32]) -> Re
     write(database, key, hash)
 }
 
-pub(super) fn after(database: &Connection, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
-    // No id is empty, so the empty text comes before all of them.
-    let after = after.map_or_else(String::new, |id| id.to_string());
-    database
-        .prepare_cached("SELECT * FROM api_keys WHERE id > ?1 ORDER BY id LIMIT ?2")?
-        .query_and_then(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok((read(row)?, row.get("hash")?))
-        })?
-        .collect()
-}
-
 fn write(database: &Connection, key: &ApiKey, hash: &[u8; 32]) -> Result<()> {
     database
         .prepare_cached(
@@ -101,7 +90,7 @@ pub(super) fn touch(database: &Connection, used: &[(SessionId, Timestamp)]) -> R
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> Result<ApiKey> {
+pub(super) fn read(row: &Row<'_>) -> Result<ApiKey> {
     Ok(ApiKey {
         id: row.get("id")?,
         user_id: row.get("user_id")?,

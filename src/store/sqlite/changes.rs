@@ -62,7 +62,7 @@ pub(super) fn prune(database: &Connection, now: Timestamp, keep_after: Timestamp
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> Result<Change> {
+pub(super) fn read(row: &Row<'_>) -> Result<Change> {
     let kind: String = row.get("kind")?;
     let kind = match kind.as_str() {
         SESSION_ENDED => ChangeKind::SessionEnded {

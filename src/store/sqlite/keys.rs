@@ -85,7 +85,7 @@ pub(super) fn import(database: &Connection, key: &KeyRecord) -> Result<()> {
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> Result<KeyRecord> {
+pub(super) fn read(row: &Row<'_>) -> Result<KeyRecord> {
     Ok(KeyRecord {
         kid: row.get("kid")?,
         algorithm: row.get("algorithm")?,

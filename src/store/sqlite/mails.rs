@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::{one_time, users};
 use crate::clock::Timestamp;
+use crate::store::transfer::WaitingMail;
 use crate::store::{ClaimedMail, MailClaim, MailEnd, NewMail, Purpose, Result, StoreError};
 
 pub(super) fn enqueue(database: &Connection, new: &NewMail) -> Result<()> {
@@ -31,11 +32,16 @@ pub(super) fn waiting(database: &Connection) -> Result<u64> {
     Ok(count.unsigned_abs())
 }
 
-struct Due {
-    purpose: Purpose,
-    email_key: String,
-    requested_at: Timestamp,
-    attempts: u32,
+/// Puts a mail of another store in the place of what waits here for its purpose and address.
+pub(super) fn import(database: &Connection, mail: &WaitingMail) -> Result<()> {
+    let WaitingMail { purpose, email_key, requested_at, due_at, attempts, claim } = mail;
+    database
+        .prepare_cached(
+            "INSERT OR REPLACE INTO mails (purpose, email_key, requested_at, due_at, attempts, claim)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![purpose, email_key, requested_at, due_at, attempts, claim])?;
+    Ok(())
 }
 
 pub(super) fn claim(database: &Connection, claim: &MailClaim) -> Result<Option<ClaimedMail>> {
@@ -53,21 +59,13 @@ pub(super) fn claim(database: &Connection, claim: &MailClaim) -> Result<Option<C
             )?
             .execute(params![due.purpose, due.email_key, claim.token, claim.lease_until, attempts])?;
         one_time::insert(database, &claim.token, due.purpose, &user.id, claim.token_until(due.purpose))?;
-        let Due { purpose, requested_at, .. } = due;
+        let WaitingMail { purpose, requested_at, .. } = due;
         return Ok(Some(ClaimedMail { purpose, user, requested_at, attempts }));
     }
     Ok(None)
 }
 
-fn next_due(database: &Connection, now: Timestamp) -> Result<Option<Due>> {
-    let read = |row: &Row<'_>| {
-        Ok(Due {
-            purpose: row.get("purpose")?,
-            email_key: row.get("email_key")?,
-            requested_at: row.get("requested_at")?,
-            attempts: row.get("attempts")?,
-        })
-    };
+fn next_due(database: &Connection, now: Timestamp) -> Result<Option<WaitingMail>> {
     database
         .prepare_cached("SELECT * FROM mails WHERE due_at <= ?1 ORDER BY due_at, requested_at LIMIT 1")?
         .query_and_then([now], read)?
@@ -91,4 +89,15 @@ pub(super) fn finish(database: &Connection, claim: [u8; 32], end: MailEnd) -> Re
             .execute(params![claim, at])?,
     };
     Ok(())
+}
+
+pub(super) fn read(row: &Row<'_>) -> Result<WaitingMail> {
+    Ok(WaitingMail {
+        purpose: row.get("purpose")?,
+        email_key: row.get("email_key")?,
+        requested_at: row.get("requested_at")?,
+        due_at: row.get("due_at")?,
+        attempts: row.get("attempts")?,
+        claim: row.get("claim")?,
+    })
 }

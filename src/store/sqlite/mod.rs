@@ -26,8 +26,9 @@ pub use backup::{BackupError, Existing, back_up};
 pub use schema::{OpenError, is_open_elsewhere};
 
 use super::{
-    ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, MailClaim, MailEnd, NewApiKey, NewMail, NewSession, NewUser,
-    OneTime, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, User, UserChange, UserKey,
+    ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, Kind, MailClaim, MailEnd, NewApiKey, NewMail, NewSession,
+    NewUser, OneTime, Pages, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, User, UserChange,
+    UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -205,12 +206,8 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn sessions_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
-        self.readers.run(move |database| sessions::after(database, after, limit)).await
-    }
-
-    async fn api_keys_after(&self, after: Option<SessionId>, limit: usize) -> Result<Vec<(ApiKey, [u8; 32])>> {
-        self.readers.run(move |database| api_keys::after(database, after, limit)).await
+    fn read_all(&self, kind: Kind) -> Box<dyn Pages + '_> {
+        Box::new(transfer::Reading::new(&self.readers, kind))
     }
 
     async fn count(&self) -> Result<Counts> {

@@ -1,10 +1,11 @@
 //! One-time tokens: kept by their digest, found while they live, spent once.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{api_keys, changes, mails, sessions, users};
 use crate::clock::Timestamp;
 use crate::identity::UserId;
+use crate::store::transfer::SentToken;
 use crate::store::{ChangeKind, KeyEnd, OneTime, Purpose, Result, StoreError, User};
 
 pub(super) fn insert(
@@ -18,6 +19,12 @@ pub(super) fn insert(
         .prepare_cached("INSERT INTO one_time_tokens (hash, purpose, user_id, expires_at) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![hash, purpose, user, expires_at])?;
     Ok(())
+}
+
+/// Puts a token of another store in the place of what is here under its digest.
+pub(super) fn import(database: &Connection, token: &SentToken) -> Result<()> {
+    database.prepare_cached("DELETE FROM one_time_tokens WHERE hash = ?1")?.execute([token.hash])?;
+    insert(database, &token.hash, token.purpose, &token.user_id, token.expires_at)
 }
 
 pub(super) fn find(database: &Connection, token: &OneTime) -> Result<Option<User>> {
@@ -82,4 +89,13 @@ pub(super) fn forget_resets(database: &Connection, user: &UserId, email_key: Opt
 pub(super) fn prune(database: &Connection, now: Timestamp) -> Result<()> {
     database.prepare_cached("DELETE FROM one_time_tokens WHERE expires_at <= ?1")?.execute([now])?;
     Ok(())
+}
+
+pub(super) fn read(row: &Row<'_>) -> Result<SentToken> {
+    Ok(SentToken {
+        hash: row.get("hash")?,
+        purpose: row.get("purpose")?,
+        user_id: row.get("user_id")?,
+        expires_at: row.get("expires_at")?,
+    })
 }

@@ -36,15 +36,6 @@ pub(super) fn import(database: &Connection, session: &Session) -> Result<()> {
     write(database, INSERT, session)
 }
 
-pub(super) fn after(database: &Connection, after: Option<SessionId>, limit: usize) -> Result<Vec<Session>> {
-    // No id is empty, so the empty text comes before all of them.
-    let after = after.map_or_else(String::new, |id| id.to_string());
-    database
-        .prepare_cached("SELECT * FROM sessions WHERE id > ?1 ORDER BY id LIMIT ?2")?
-        .query_and_then(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], read)?
-        .collect()
-}
-
 pub(super) fn find(database: &Connection, id: SessionId) -> Result<Option<Session>> {
     database.prepare_cached("SELECT * FROM sessions WHERE id = ?1")?.query_and_then([id], read)?.next().transpose()
 }
@@ -186,7 +177,7 @@ fn read_end(row: &Row<'_>) -> Result<Ended> {
     Ok(Ended { session: row.get("id")?, user: row.get("user_id")?, remember_until: row.get("access_expires_at")? })
 }
 
-fn read(row: &Row<'_>) -> Result<Session> {
+pub(super) fn read(row: &Row<'_>) -> Result<Session> {
     Ok(Session {
         id: row.get("id")?,
         user_id: row.get("user_id")?,

@@ -187,7 +187,7 @@ fn stored(database: &Connection, id: &UserId) -> Result<Option<Stored>> {
     database.prepare_cached("SELECT * FROM users WHERE id = ?1")?.query_and_then([id], read)?.next().transpose()
 }
 
-fn read(row: &Row<'_>) -> Result<User> {
+pub(super) fn read(row: &Row<'_>) -> Result<User> {
     Ok(User {
         id: row.get("id")?,
         email: row.get("email")?,

@@ -48,6 +48,8 @@ pub enum Does {
     LackMajority,
     /// The server applies the command, and the connection breaks before its answer.
     LoseAnswer,
+    /// The server applies the command, and the line is cut before its answer.
+    CutLine,
 }
 
 pub struct FaultProxy {
@@ -71,7 +73,7 @@ impl FaultProxy {
         let address = listener.local_addr().unwrap();
         let (line, lines) = watch::channel(Line::Whole);
         let tricks = Arc::new(Mutex::new(Vec::new()));
-        let shared = Shared { server, address, tricks: Arc::clone(&tricks) };
+        let shared = Shared { server, address, line: line.clone(), tricks: Arc::clone(&tricks) };
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, lines, shared));
         Self { address, line, tricks, _tasks: tasks }
@@ -104,6 +106,7 @@ impl FaultProxy {
 struct Shared {
     server: SocketAddr,
     address: SocketAddr,
+    line: watch::Sender<Line>,
     tricks: Arc<Mutex<Vec<Trick>>>,
 }
 
@@ -250,6 +253,10 @@ impl Answers {
             let does = self.asked.lock().unwrap().remove(&number(&message, 8));
             match does {
                 Some(Does::LoseAnswer) => return None,
+                Some(Does::CutLine) => {
+                    self.shared.line.send_replace(Line::Cut);
+                    return None;
+                }
                 Some(Does::LackMajority) => {
                     let mut said = command(&message).unwrap_or_default();
                     said.insert(

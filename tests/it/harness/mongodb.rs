@@ -104,7 +104,7 @@ impl Server {
         let port = free_port();
         let folder = env::temp_dir().join(format!("vestibule-mongodb-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let (guard, process) = launch(&program, port, &folder)?;
+        let (guard, process) = launch(&program, port, &folder, &[])?;
         let server = Self { guard, process, port, folder };
         server.wait_until_it_answers()?;
         Ok(server)
@@ -127,9 +127,14 @@ impl Server {
 
     /// Starts the killed server again, on the same port and data.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// The same, with more arguments.
+    pub fn restart_with(&mut self, more: &[&str]) {
         self.end_guard("leave");
         let program = program().expect("it was there before");
-        (self.guard, self.process) = launch(&program, self.port, &self.folder).expect("it started before");
+        (self.guard, self.process) = launch(&program, self.port, &self.folder, more).expect("it started before");
         self.wait_until_it_answers().expect("it answered before");
     }
 
@@ -161,11 +166,12 @@ impl Drop for Server {
 }
 
 /// Returns the guard and the id of the server itself.
-fn launch(program: &Path, port: u16, folder: &Path) -> Result<(Child, u32), String> {
+fn launch(program: &Path, port: u16, folder: &Path, more: &[&str]) -> Result<(Child, u32), String> {
     const GUARD: &str = r#"
         program=$1 port=$2 folder=$3
+        shift 3
         "$program" --host 127.0.0.1 --port "$port" --storage-path "$folder/data" --sync-on-commit \
-            --log-level WARNING > "$folder/log" 2>&1 < /dev/null &
+            --log-level WARNING "$@" > "$folder/log" 2>&1 < /dev/null &
         server=$!
         echo "$server"
         exec 1>&-
@@ -176,7 +182,7 @@ fn launch(program: &Path, port: u16, folder: &Path) -> Result<(Child, u32), Stri
         [ "$word" = leave ] || rm -rf "$folder"
     "#;
     let mut command = Command::new("sh");
-    command.args(["-c", GUARD, "sh"]).arg(program).arg(port.to_string()).arg(folder);
+    command.args(["-c", GUARD, "sh"]).arg(program).arg(port.to_string()).arg(folder).args(more);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut guard = command.spawn().map_err(|error| format!("sh: {error}"))?;
     let mut line = String::new();

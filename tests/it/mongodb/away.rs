@@ -1,11 +1,13 @@
 //! MongoDB is away: at the start, or while requests go on.
 
+use std::time::Duration;
+
 use reqwest::{Client, Response, StatusCode};
 use serde_json::json;
 
 use super::{Faulty, gateway};
 use crate::harness::clients::h1;
-use crate::harness::fault_proxy::{FaultProxy, Line};
+use crate::harness::fault_proxy::{Does, FaultProxy, Line, Trick};
 use crate::harness::mongodb::{self, Deployment};
 use crate::harness::people::post;
 use crate::harness::{Gateway, PASSWORD, PATIENCE, Person, Upstream, WITHIN_A_SECOND, eventually_within};
@@ -108,7 +110,7 @@ async fn a_slow_store_makes_accounts_slow_and_nothing_else() {
     let Some(faulty) = Faulty::start().await else { return };
     let client = h1();
     let ada = Person::register(&faulty.gateway, &client, "ada@example.com").await;
-    faulty.proxy.set(Line::Delayed(std::time::Duration::from_millis(100)));
+    faulty.proxy.set(Line::Delayed(Duration::from_millis(100)));
     let (signed_in, served) = tokio::join!(
         log_in(&faulty.gateway, &client, "ada@example.com"),
         ada.get(&faulty.gateway, &client, "/private")
@@ -122,10 +124,44 @@ async fn a_sign_in_of_many_slow_steps_is_answered_within_five_seconds() {
     let client = h1();
     Person::register(&faulty.gateway, &client, "ada@example.com").await;
     // Each step is answered in time, all of them together are not.
-    faulty.proxy.set(Line::Delayed(std::time::Duration::from_millis(900)));
+    faulty.proxy.set(Line::Delayed(Duration::from_millis(900)));
     let asked = log_in(&faulty.gateway, &client, "ada@example.com");
-    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), asked).await.expect("an answer in time");
+    let answer = tokio::time::timeout(Duration::from_secs(5), asked).await.expect("an answer in time");
     assert_is_unavailable(&answer);
+}
+
+#[tokio::test]
+async fn a_change_that_a_cut_left_half_made_is_in_nobodys_way_afterwards() {
+    let Some(faulty) = Faulty::start().await else { return };
+    let client = h1();
+    Person::register(&faulty.gateway, &client, "ada@example.com").await;
+    for command in ["insert", "commitTransaction"] {
+        let commands: &'static [&'static str] = if command == "insert" { &["insert"] } else { &["commitTransaction"] };
+        // The server holds what the transaction wrote, and is not told for longer than anybody waits that it is over.
+        faulty.proxy.play(Trick { commands, times: 1, does: Does::CutLine });
+        assert_is_unavailable(&log_in(&faulty.gateway, &client, "ada@example.com").await);
+        assert!(faulty.proxy.has_played());
+        faulty.proxy.set(Line::Whole);
+        let signed_in = async || log_in(&faulty.gateway, &client, "ada@example.com").await.status() == StatusCode::OK;
+        // The server by itself would forget it after a minute.
+        eventually_within(Duration::from_secs(25), "signed in after the return", signed_in).await;
+    }
+}
+
+#[tokio::test]
+async fn while_it_is_known_to_be_away_nobody_waits_for_it() {
+    let Some(faulty) = Faulty::start().await else { return };
+    let client = h1();
+    Person::register(&faulty.gateway, &client, "ada@example.com").await;
+    faulty.proxy.set(Line::Cut);
+    assert_is_unavailable(&log_in(&faulty.gateway, &client, "ada@example.com").await);
+    // One after the other; each would have waited for seconds.
+    let many = async {
+        for _ in 0..40 {
+            assert_is_unavailable(&log_in(&faulty.gateway, &client, "ada@example.com").await);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), many).await.expect("refused at once");
 }
 
 #[tokio::test]

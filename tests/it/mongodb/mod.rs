@@ -6,6 +6,7 @@ mod importing;
 mod killed;
 mod moving;
 mod revocation;
+mod secured;
 
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::mongodb::{self, Deployment};

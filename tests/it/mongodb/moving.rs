@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use super::store;
 use crate::harness::clients::h1;
 use crate::harness::command::{Background, Done, run, run_in};
+use crate::harness::fault_proxy::{Does, FaultProxy, Trick};
 use crate::harness::mongodb::{self, Deployment};
 use crate::harness::{Gateway, Person, serve, usual};
 use crate::store::file;
@@ -66,6 +67,39 @@ async fn a_move_to_mongodb_that_was_killed_is_continued() {
     let again = migrate(folder, "sqlite:vestibule.db", &url).ok();
     assert!(again.contains("; 0 records were copied"), "{again}");
     assert_eq!(digest(&again), digest(&said));
+}
+
+#[tokio::test]
+async fn a_cursor_that_the_server_forgets_makes_a_move_late_and_nothing_else() {
+    let Some(deployment) = mongodb::stand_in() else { return };
+    let url = deployment.url(&Deployment::new_database());
+    let gateway = stopped(serve("").await.0).await;
+    let folder = gateway.folder.path();
+    fill(&file(&gateway), MANY);
+    let there = migrate(folder, "sqlite:vestibule.db", &url).ok();
+    let proxy = FaultProxy::before(&deployment.address()).await;
+    let name = url.rsplit('/').next().unwrap().split('?').next().unwrap();
+    // Some of them strike the change stream.
+    proxy.play(Trick { commands: &["getMore"], times: 12, does: Does::Refuse(43, "CursorNotFound") });
+    let back = migrate(folder, &proxy.url(name), "sqlite:back.db").ok();
+    assert_eq!(digest(&back), digest(&there));
+    assert_eq!(contents(&folder.join("back.db")), contents(&file(&gateway)));
+}
+
+#[tokio::test]
+async fn collections_with_a_prefix_are_filled_and_found_by_it() {
+    let Some(url) = database() else { return };
+    let gateway = stopped(serve("").await.0).await;
+    let folder = gateway.folder.path();
+    fill(&file(&gateway), 3);
+    let there = ["store", "migrate", "--to", &url, "--to-prefix", "front_"];
+    let said = run_in(folder, &there, "").ok();
+    let without = migrate(folder, &url, "sqlite:back.db");
+    assert_eq!(without.code, 1, "{}", without.stderr);
+    assert!(without.stderr.contains("holds nothing") && without.stderr.contains("prefix"), "{}", without.stderr);
+    let back = ["store", "migrate", "--from", &url, "--from-prefix", "front_", "--to", "sqlite:back.db"];
+    assert_eq!(digest(&run_in(folder, &back, "").ok()), digest(&said));
+    assert_eq!(contents(&folder.join("back.db")), contents(&file(&gateway)));
 }
 
 #[tokio::test]

@@ -58,7 +58,10 @@ pub fn contents(path: &Path) -> Vec<String> {
         let rows = statement.query_map([], row).unwrap();
         rows.map(|row| format!("{table} {}", row.unwrap())).collect::<Vec<_>>()
     };
-    ["users", "sessions", "api_keys", "keys", "changes"].iter().flat_map(|table| all(table)).collect()
+    ["users", "sessions", "api_keys", "one_time_tokens", "mails", "keys", "changes"]
+        .iter()
+        .flat_map(|table| all(table))
+        .collect()
 }
 
 #[tokio::test]
@@ -152,6 +155,9 @@ async fn what_can_not_be_meant_is_refused_with_the_reason() {
         (vec!["--to", "vestibule.db"], 78, "sqlite:"),
         (vec!["--to", "env:NOWHERE"], 78, "NOWHERE"),
         (vec!["--from", "sqlite:vestibule.db"], 64, "--to"),
+        (vec!["--from", "sqlite:vestibule.db", "--to", "sqlite:moved.db", "--to-prefix", "a_"], 78, "prefix"),
+        (vec!["--to", "sqlite:moved.db", "--from-prefix", "a_"], 64, "--from"),
+        (vec!["--to", "mongodb://a,b/v", "--to-prefix", "1"], 78, "prefix"),
     ];
     for (arguments, code, said) in table {
         let refused = run(&arguments);
