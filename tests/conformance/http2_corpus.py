@@ -9,6 +9,7 @@ import pathlib
 import struct
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -141,7 +142,7 @@ for path in ["/%00", "/%2e%2e/x", "/a\\b", "/..%2fx", "/%zz", "/%", "/%252e%252e
     refuse(f":path {path!r}", request(base=with_(":path", path)))
 for path in ["/x#frag", "/#", "/x#", "/x?a=b#c", "/public#/../admin", "/xy/#@", "#", "/~z#z"]:
     refuse(f":path with a fragment {path!r}", request(base=with_(":path", path)))
-serve(":path with a number sign that is escaped", request(base=with_(":path", "/c%23?%23")), look=sees(b"GET /c%23?%23 HTTP/1.1"))
+serve("query with a number sign that is escaped", request(base=with_(":path", "/c?%23")), look=sees(b"GET /c?%23 HTTP/1.1"))
 for scheme in ["ftp", "javascript", "http\0", "h t", "http://app.test/?", "://"]:
     refuse(f":scheme {scheme!r}", request(base=with_(":scheme", scheme)))
 for authority in ["", "user@app.test", "u:p@app.test", "app.test/x", "app.test?x", "app.test#x", "app test", "app.test:port", "app.test:99999", "a..b", "[::1",
@@ -273,6 +274,9 @@ def converse(gateway, frames):
 def judge(case, gateway, app):
     app.take()
     status, codes = converse(gateway, case.frames)
+    if case.reaches and 200 not in case.statuses:
+        # What was reset may still be on its way to the app; the next case must not find it there.
+        time.sleep(0.2)
     seen = app.take()
     wrong = [code for code in codes if code not in case.codes]
     if wrong and not (wrong == [0] and status in case.statuses):
