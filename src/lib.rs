@@ -15,7 +15,7 @@
 //! │ ┌──┴─────────────────────────────────────┐ our own  ┌───────────────────┐ │     │
 //! │ │ worker, one per core, single-threaded  │ paths    │ office            │ │     │
 //! │ │                                        ├─────────►│ two threads       │ │     │
-//! │ │ server   TLS, head check, deadlines    │◄─────────┤                   │ │     │
+//! │ │ server   TLS, heads, deadlines         │◄─────────┤                   │ │     │
 //! │ │ gateway  target → route → caller →     │ response │ api → account     │ │     │
 //! │ │          policy → headers              │          │ reload, upkeep    │ │     │
 //! │ │ upstream pool, retries, streams        │          └──┬─────────────┬──┘ │     │

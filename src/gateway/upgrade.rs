@@ -6,7 +6,7 @@ use hyper::ext::Protocol;
 
 use super::Refusal;
 use crate::http::body::{ClientBody, Upgrade};
-use crate::http::header::remove_hop_by_hop;
+use crate::http::header::{connection_lists, remove_hop_by_hop};
 use crate::http::websocket::{self, accept_of, fresh_key};
 
 /// A WebSocket that a client asks for.
@@ -84,7 +84,7 @@ impl Asked {
 fn asks_over_http_1<B>(request: &Request<B>) -> bool {
     *request.method() == Method::GET
         && request.headers().contains_key(header::UPGRADE)
-        && connection_lists_upgrade(request.headers())
+        && connection_lists(request.headers(), b"upgrade")
         && is_websocket(request.headers())
 }
 
@@ -104,11 +104,4 @@ pub(super) fn announce(headers: &mut HeaderMap) {
 /// Whether a version is named that is not ours. An app may find a request without any in order, or decline it.
 fn names_other_version(headers: &HeaderMap) -> bool {
     headers.get_all(header::SEC_WEBSOCKET_VERSION).iter().any(|version| version != websocket::VERSION)
-}
-
-fn connection_lists_upgrade(headers: &HeaderMap) -> bool {
-    let fields = headers.get_all(header::CONNECTION).iter();
-    fields
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
-        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }

@@ -1,6 +1,6 @@
 //! A message on its way: its head, then its body framed as the head says, as fast as the body comes and the other side takes it.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -175,7 +175,7 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
             }
             Left::Length(_) | Left::Nothing => return Err(Unsent::Length),
             Left::Chunks => {
-                self.frame.extend_from_slice(format!("{length:x}\r\n").as_bytes());
+                write!(self.frame, "{length:x}\r\n").expect("a vector takes all that is written");
                 self.end = b"\r\n";
                 if self.body.is_end_stream() {
                     self.end = b"\r\n0\r\n\r\n";
@@ -183,8 +183,9 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
                 }
             }
         }
-        if data.len() <= COPIED && self.end.is_empty() {
+        if data.len() <= COPIED {
             self.frame.extend_from_slice(&data);
+            self.frame.extend_from_slice(std::mem::take(&mut self.end));
         } else {
             self.data = data;
         }
@@ -192,8 +193,51 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
     }
 
     fn finish(&mut self) -> Result<(), Unsent<B::Error>> {
-        let is_short = matches!(self.left, Left::Length(_));
+        let is_short = matches!(self.left, Left::Length(1..));
         self.left = Left::Nothing;
         if is_short { Err(Unsent::Length) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::task::Waker;
+
+    use http_body_util::{Empty, Full};
+
+    use super::*;
+
+    fn sent<B: Body<Data = Bytes, Error = Infallible> + Unpin>(left: Left, body: B) -> Result<String, &'static str> {
+        let mut out = Vec::new();
+        let mut context = Context::from_waker(Waker::noop());
+        match Outgoing::new(b"head|".to_vec(), left, body).poll_send(&mut out, &mut context) {
+            Poll::Ready(Ok(())) => Ok(String::from_utf8(out).unwrap()),
+            Poll::Ready(Err(Unsent::Length)) => Err("length"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn text(text: &str) -> Full<Bytes> {
+        Full::new(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    #[test]
+    fn a_body_goes_out_as_its_head_says_or_not_to_the_end() {
+        assert_eq!(sent(Left::Nothing, text("abc")), Ok("head|".into()));
+        assert_eq!(sent(Left::Length(3), text("abc")), Ok("head|abc".into()));
+        assert_eq!(sent(Left::UntilClose, text("abc")), Ok("head|abc".into()));
+        assert_eq!(sent(Left::Chunks, text("abc")), Ok("head|3\r\nabc\r\n0\r\n\r\n".into()));
+        assert_eq!(sent(Left::Chunks, Empty::new()), Ok("head|0\r\n\r\n".into()));
+        assert_eq!(sent(Left::Length(0), Empty::new()), Ok("head|".into()));
+        for (length, body) in [(4, "abc"), (2, "abc"), (1, "")] {
+            assert_eq!(sent(Left::Length(length), text(body)), Err("length"), "{length} {body}");
+        }
+    }
+
+    #[test]
+    fn a_long_piece_is_framed_like_a_short_one() {
+        let long = "x".repeat(COPIED + 1);
+        assert_eq!(sent(Left::Chunks, text(&long)), Ok(format!("head|{:x}\r\n{long}\r\n0\r\n\r\n", long.len())));
     }
 }

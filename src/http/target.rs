@@ -50,7 +50,7 @@ impl TargetError {
 }
 
 impl Target {
-    /// Returns the canonical target of a request as hyper parsed it: origin or absolute form and Host (HTTP/1), pseudo-header fields (HTTP/2).
+    /// Returns the canonical target of a request: origin or absolute form and Host (HTTP/1), pseudo-header fields (HTTP/2).
     pub fn read<B>(request: &Request<B>) -> Result<Self, TargetError> {
         let uri = request.uri();
         // Authority form (CONNECT) has no path at all, asterisk form none that begins with `/`.

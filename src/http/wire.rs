@@ -1,12 +1,14 @@
 //! Grammar of an HTTP/1.1 request head and of chunked framing (RFC 9112), and what a request is made of.
-//! Takes the hardest reading: whatever some parser could frame another way is refused, and the connection with it.
-//! Decides framing only; where a request goes is `target`'s, who may pass the policy's. Never holds or copies what it reads.
+//! Of clients it takes the hardest
+//! reading: whatever some parser could frame another way is refused, and the connection with it. Decides framing only; where a
+//! request goes is `target`'s, who may pass the policy's.
 
 mod chunk;
 mod fields;
 mod head;
 mod pieces;
 
+use bytes::{Buf, Bytes, BytesMut};
 use http::StatusCode;
 
 pub use chunk::{ChunkScanner, Progress};
@@ -110,7 +112,7 @@ const PATH: u8 = 2;
 const QUERY: u8 = 4;
 
 /// What a byte may be part of: a token (RFC 9110 5.6.2), the path or the query of a target. Of a target's
-/// bytes those are left out that the library would refuse in its own words, or cut off the rest at: `#`.
+/// bytes those are left out that a URI has not: `#`, at which some cut off the rest, and quotes.
 const GRAMMAR: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0_u8;
@@ -149,6 +151,17 @@ fn is_value_byte(byte: u8) -> bool {
 /// Whether the bytes may be a field's value. Asked of every byte of every head: without a way out the compiler looks at sixteen at once.
 fn is_value(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |good, &byte| good & is_value_byte(byte))
+}
+
+/// Takes bytes from the start of a buffer. What fills little of the buffer is copied, and doesn't keep the rest of it: a peer that
+/// sends byte by byte would have each byte hold all that was made room for.
+pub fn take_bytes(buffer: &mut BytesMut, length: usize) -> Bytes {
+    if length < buffer.capacity() / 8 {
+        let copied = Bytes::copy_from_slice(&buffer[..length]);
+        buffer.advance(length);
+        return copied;
+    }
+    buffer.split_to(length).freeze()
 }
 
 /// Whether the bytes are a token (RFC 9110 5.6.2): a method, the name of a field.

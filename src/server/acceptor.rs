@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::connection::Accepted;
@@ -98,7 +99,8 @@ impl Acceptor {
                     let seat = self.choose();
                     let lease = Lease::take(place, &self.crew.seats[seat].load, &self.crew.counters);
                     let accepted = Accepted { stream, peer: unmapped(peer), local: unmapped(local), lease };
-                    if seat == self.own { serve(accepted) } else { self.hand_over(seat, accepted) }
+                    let here = if seat == self.own { Some(accepted) } else { self.hand_over(seat, accepted) };
+                    here.map(&serve);
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
@@ -123,12 +125,15 @@ impl Acceptor {
         Poll::Pending
     }
 
-    /// Gives a connection to another worker, whose reactor will know it instead of this one's.
-    fn hand_over(&self, seat: usize, accepted: Accepted) {
-        let Ok(handed) = accepted.try_map_stream(TcpStream::into_std) else { return };
-        if self.crew.seats[seat].inbox.send(Message::Serve(handed)).is_err() {
-            tracing::error!("a worker has ended; its connection is dropped");
-        }
+    /// Gives a connection to another worker, whose reactor will know it instead of this one's; returns it if that worker has ended.
+    fn hand_over(&self, seat: usize, accepted: Accepted) -> Option<Accepted> {
+        let handed = accepted.try_map_stream(TcpStream::into_std).ok()?;
+        let seat = &self.crew.seats[seat];
+        let Err(SendError(Message::Serve(back))) = seat.inbox.send(Message::Serve(handed)) else { return None };
+        tracing::error!("a worker has ended; the others serve its clients");
+        // Who has none would be given every one.
+        seat.load.store(usize::MAX / 2, Ordering::Relaxed);
+        back.try_map_stream(TcpStream::from_std).ok()
     }
 
     /// Returns this worker's seat, unless another has clearly fewer connections.

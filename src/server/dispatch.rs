@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -231,11 +231,19 @@ fn describe_server() -> Answer {
 }
 
 async fn read_whole(body: ClientBody, patience: Duration) -> Result<Bytes, Refusal> {
-    let collected = tokio::time::timeout(patience, Limited::new(body, OWN_BODY_MAX).collect());
-    match collected.await {
-        Err(_) => Err(Refusal::BodyLate(patience)),
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::BodyTooLong(OWN_BODY_MAX)),
-        Ok(Err(_)) => Err(Refusal::BodyBroken),
+    tokio::time::timeout(patience, gather(body)).await.unwrap_or(Err(Refusal::BodyLate(patience)))
+}
+
+/// Returns a body in one piece: who sends it byte by byte makes us hold no more than its bytes.
+async fn gather(mut body: ClientBody) -> Result<Bytes, Refusal> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::BodyBroken)?;
+        let Some(data) = frame.data_ref() else { continue };
+        if whole.len() + data.len() > OWN_BODY_MAX {
+            return Err(Refusal::BodyTooLong(OWN_BODY_MAX));
+        }
+        whole.extend_from_slice(data);
     }
+    Ok(whole.freeze())
 }

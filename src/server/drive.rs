@@ -1,4 +1,4 @@
-//! Drives one connection of the HTTP library to its end, with one timer that is set anew only when it fires or when the
+//! Drives one connection to its end, with one timer that is set anew only when it fires or when the
 //! connection got stuck; and says goodbye when the server drains. Called by `connection` for both protocols.
 
 use std::cell::Cell;

@@ -25,7 +25,7 @@ pub struct BindError {
 /// Returns for each worker one non-blocking listener per address, in order, or the first address that can't be had.
 pub fn bind_all(addresses: &[SocketAddr], workers: usize) -> Result<Vec<Vec<TcpListener>>, BindError> {
     let first: Vec<TcpListener> =
-        addresses.iter().map(|address| bind(*address, addresses)).collect::<Result<_, _>>()?;
+        addresses.iter().map(|address| bind(*address, addresses, workers)).collect::<Result<_, _>>()?;
     let mut all = Vec::with_capacity(workers);
     for _ in 1..workers {
         all.push(first.iter().map(join).collect::<Result<_, _>>()?);
@@ -35,7 +35,7 @@ pub fn bind_all(addresses: &[SocketAddr], workers: usize) -> Result<Vec<Vec<TcpL
 }
 
 /// Returns a listener at an address that nobody else listens on.
-fn bind(address: SocketAddr, all: &[SocketAddr]) -> Result<TcpListener, BindError> {
+fn bind(address: SocketAddr, all: &[SocketAddr], workers: usize) -> Result<TcpListener, BindError> {
     let open = || {
         let socket = socket_for(address)?;
         if address.is_ipv6() {
@@ -50,7 +50,7 @@ fn bind(address: SocketAddr, all: &[SocketAddr]) -> Result<TcpListener, BindErro
     let socket = open().map_err(|reason| BindError { address, reason })?;
     // Only now: with it from the start a second gateway would get the port as well, and half of the clients.
     #[cfg(target_os = "linux")]
-    socket.set_reuse_port(true).map_err(|reason| BindError { address, reason })?;
+    socket.set_reuse_port(workers > 1).map_err(|reason| BindError { address, reason })?;
     Ok(socket.into())
 }
 

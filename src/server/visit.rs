@@ -89,7 +89,7 @@ impl Visit {
         }
     }
 
-    /// Whether the answer is to have no body, which the HTTP library sees to on HTTP/1 alone.
+    /// Whether the answer is to have no body, which the HTTP/2 library doesn't see to.
     pub fn asks_head(&self) -> bool {
         self.method.as_ref() == Some(&Method::HEAD)
     }

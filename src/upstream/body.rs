@@ -22,7 +22,7 @@ use super::upgraded::Upgraded;
 use crate::clock::Clock;
 use crate::http::body::ClientBody;
 use crate::http::header::{IdentityFilter, remove_forbidden_trailers};
-use crate::http::wire::{Chunks, Piece};
+use crate::http::wire::{Chunks, Piece, take_bytes};
 
 /// How much of a body is read at once, and held at most while its client reads nothing.
 const READ: u64 = 32 * 1024;
@@ -231,11 +231,11 @@ impl ResponseBody {
         let data = match &mut self.rest {
             Rest::Nothing => return Ok(Taken::End),
             Rest::Length(_) | Rest::UntilClose if inbound.is_empty() => return Ok(Taken::Nothing),
-            Rest::UntilClose => inbound.split().freeze(),
+            Rest::UntilClose => take_bytes(inbound, inbound.len()),
             Rest::Length(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(inbound.len());
                 *left -= here as u64;
-                inbound.split_to(here).freeze()
+                take_bytes(inbound, here)
             }
             Rest::Chunks(chunks) => match chunks.take(inbound).map_err(|error| broken(&error))? {
                 Piece::Data(data) => data,

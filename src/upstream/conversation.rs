@@ -118,7 +118,9 @@ impl Conversation {
     }
 
     pub(super) fn into_upgraded(self) -> Upgraded {
-        Upgraded { stream: self.stream, first: self.inbound }
+        // What is empty has room for a head all the same.
+        let first = if self.inbound.is_empty() { BytesMut::new() } else { self.inbound };
+        Upgraded { stream: self.stream, first }
     }
 
     /// Returns the request's body if nothing of the request can have reached the server.

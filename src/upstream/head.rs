@@ -4,9 +4,10 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::http::header::connection_lists;
 use crate::http::wire::append_field;
 
 /// The longest head of a response, and the most fields in it.
@@ -130,12 +131,7 @@ fn keeps_alive(headers: &HeaderMap, is_http_11: bool) -> bool {
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return false;
     }
-    let lists = |option: &[u8]| {
-        let mut options =
-            headers.get_all(CONNECTION).iter().flat_map(|field| field.as_bytes().split(|&byte| byte == b','));
-        options.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option))
-    };
-    if is_http_11 { !lists(b"close") } else { lists(b"keep-alive") }
+    if is_http_11 { !connection_lists(headers, b"close") } else { connection_lists(headers, b"keep-alive") }
 }
 
 #[cfg(test)]

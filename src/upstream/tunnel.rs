@@ -80,6 +80,7 @@ impl OneWay {
                 self.note_written(written)?;
                 self.held.advance(written);
             }
+            self.held = BytesMut::new();
             if self.is_at_end {
                 ready!(Pin::new(&mut *to).poll_shutdown(context))?;
                 self.is_done = true;
@@ -95,7 +96,6 @@ impl OneWay {
                 return Poll::Pending;
             }
             self.is_at_end = buffer.filled().is_empty();
-            self.held = BytesMut::new();
             if self.is_at_end {
                 continue;
             }

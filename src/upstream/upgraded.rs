@@ -24,6 +24,9 @@ impl AsyncRead for Upgraded {
         let length = this.first.len().min(buffer.remaining());
         buffer.put_slice(&this.first[..length]);
         this.first.advance(length);
+        if this.first.is_empty() {
+            this.first = BytesMut::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

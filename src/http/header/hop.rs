@@ -30,6 +30,13 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap, is_protected: &dyn Fn(&HeaderN
     }
 }
 
+/// Whether `Connection` lists an option (RFC 9110 section 7.6.1).
+pub fn connection_lists(headers: &HeaderMap, option: &[u8]) -> bool {
+    let fields = headers.get_all(CONNECTION).iter();
+    let mut listed = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b','));
+    listed.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option))
+}
+
 /// Removes from a trailer section, of either direction, what may only stand in a head.
 pub fn remove_forbidden_trailers(trailers: &mut HeaderMap) {
     let forbidden: Vec<HeaderName> =

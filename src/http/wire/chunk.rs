@@ -2,7 +2,7 @@
 
 use super::{Violation, is_token_byte, is_value_byte};
 
-/// Chunk extensions mean nothing to us (RFC 9112 7.1.1); all of a body's together may not exceed this, which is hyper's limit.
+/// Chunk extensions mean nothing to us (RFC 9112 7.1.1); all of a body's together may not exceed this.
 const EXTENSIONS: usize = 16 * 1024;
 const TRAILERS: usize = 8 * 1024;
 const SIZE_DIGITS: u8 = 16;

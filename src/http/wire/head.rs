@@ -35,7 +35,7 @@ pub enum Framing {
 }
 
 /// Returns where the body begins, once the empty line is there. Finds heads with bare LF too, so that
-/// [`check_head`] can refuse them without waiting for more. Empty lines in front of the request line are part of the head.
+/// [`read_head`] can refuse them without waiting for more. Empty lines in front of the request line are part of the head.
 pub fn find_head_end(bytes: &[u8]) -> Option<usize> {
     let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
     memchr::memchr_iter(b'\n', &bytes[start..]).find_map(|at| match bytes[start + at + 1..] {

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 
-use super::{find_head_end, read_fields};
+use super::{find_head_end, read_fields, take_bytes};
 
 /// The longest line with a chunk's size, its extensions included, which mean nothing to us; and the longest trailer section.
 const SIZE_LINE: usize = 4 * 1024;
@@ -80,7 +80,7 @@ impl Chunks {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let left = left - here as u64;
                 *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
-                Ok(Passed::Data(bytes.split_to(here).freeze()))
+                Ok(Passed::Data(take_bytes(bytes, here)))
             }
             Self::DataEnd => match bytes[..] {
                 [b'\r', b'\n', ..] => {

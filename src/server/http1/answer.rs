@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::response::Parts;
 use http::{HeaderName, StatusCode};
 use http_body::Body;
 
 use crate::clock::Clock;
+use crate::http::header::connection_lists;
 use crate::http::outgoing::Left;
 use crate::http::wire::{Head, append_fields, append_length};
 
@@ -35,7 +36,7 @@ impl Plan {
             None if said.http_10 => Left::UntilClose,
             None => Left::Chunks,
         };
-        let persists = left != Left::UntilClose && !lists_close(parts);
+        let persists = left != Left::UntilClose && !connection_lists(&parts.headers, b"close");
         let told = if is_head { length.filter(|length| *length > 0) } else { length };
         let keeps_told = is_head || parts.status == StatusCode::NOT_MODIFIED;
         Self { left, told: told.filter(|_| may_have_content), keeps_told, persists }
@@ -63,7 +64,9 @@ impl Plan {
         }
         if parts.status != StatusCode::SWITCHING_PROTOCOLS {
             match (persists, said.http_10) {
-                (false, _) if !lists_close(parts) => head.extend_from_slice(b"connection: close\r\n"),
+                (false, _) if !connection_lists(&parts.headers, b"close") => {
+                    head.extend_from_slice(b"connection: close\r\n")
+                }
                 (true, true) => head.extend_from_slice(b"connection: keep-alive\r\n"),
                 (true | false, _) => {}
             }
@@ -74,13 +77,6 @@ impl Plan {
         head.extend_from_slice(b"\r\n");
         head
     }
-}
-
-fn lists_close(parts: &Parts) -> bool {
-    let fields = parts.headers.get_all(CONNECTION).iter();
-    fields
-        .flat_map(|field| field.as_bytes().split(|&byte| byte == b','))
-        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// Appends the date (RFC 9110 section 6.6.1), which is written once a second.

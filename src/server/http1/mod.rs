@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod io;
 mod wire;
 
 use std::future::poll_fn;
@@ -89,7 +90,8 @@ impl<H: Handler> Connection<H> {
             return self.answer(service::internal_error(), &said, is_head).await;
         }
         let after = self.answer(response, &said, is_head).await;
-        let (Some(switch), After::NextRequest) = (switch, after) else { return after };
+        // A switch is no answer that another request could follow: what the connection was to do then counts no more.
+        let Some(switch) = switch.filter(|_| after != After::Drop) else { return after };
         // What follows is the other protocol's, be it in the buffer already (Pingora's RUSTSEC-2026-0033). Whoever has gone
         // meanwhile drops it.
         let _ = switch.send(Switched::new(Rc::clone(&self.wire)));
@@ -105,6 +107,8 @@ impl<H: Handler> Connection<H> {
     fn give_body(&self, said: &Head, body: &mut ClientBody) -> Option<oneshot::Sender<Switched>> {
         if let Some(incoming) = Incoming::begin(&self.wire) {
             *body = ClientBody::new(incoming);
+            // The other protocol would begin within the body, should the answer come first.
+            return None;
         }
         said.wants_upgrade.then(|| {
             let (switch, switched) = oneshot::channel();

@@ -1,41 +1,26 @@
-//! One HTTP/1.1 connection's socket, and how far the bytes that came on it have been read: through heads and bodies, one request
-//! at a time. Whoever reads a body or writes an answer borrows it for one step, so that both can go on at once.
+//! One HTTP/1.1 connection as its parts share it: heads, bodies and answers, one request at a time. Whoever reads a body or writes an answer borrows it for one step, so that both can go on at once.
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::mem::MaybeUninit;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
 use http_body::Frame;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::Unreadable;
 use super::super::pulse::Pulse;
 use super::body::Broken;
+use super::io::{BODY_READ, HEAD_READ, Io, Rest};
 use crate::http::body::ClientBody;
 use crate::http::stream::Stream;
-use crate::http::wire::{
-    ChunkScanner, Chunks, Framing, Head, Piece, Violation, blame_oversize, find_head_end, read_head,
-};
-
-/// How much is read at once where nothing is waited for; most heads are shorter. On the stack: an idle connection has no buffer.
-const HEAD_READ: usize = 8 * 1024;
-
-/// How much of a body is read at once.
-const BODY_READ: usize = 32 * 1024;
-
-/// How many pieces of a body that nobody reads are thrown away before it is given up, and its connection.
-const FORGOTTEN_PIECES: usize = 16;
+use crate::http::wire::{Framing, Head, Violation, blame_oversize, find_head_end, read_head};
 
 /// How many bytes are kept that follow a request under way; the rest stays in the socket.
 const HELD: usize = 16 * 1024;
-
-/// What a client that expects it waits for before it sends a body (RFC 9110 section 10.1.1).
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What is known of a client whose head can't be read.
 pub(super) const NOTHING_SAID: Head =
@@ -62,38 +47,10 @@ pub(super) struct Wire {
     head_is_late: Cell<bool>,
 }
 
-struct Io {
-    stream: Stream,
-    /// What was read and not taken.
-    inbound: BytesMut,
-    rest: Rest,
-    /// What the client waits for before it sends the body.
-    owed: &'static [u8],
-    is_shut: bool,
-}
-
-/// What of the request under way has not been taken.
-enum Rest {
-    Nothing,
-    Length(u64),
-    Chunks(Box<Chunked>),
-    /// Where it ends can't be told, or nobody will read that far.
-    Broken,
-}
-
-#[derive(Default)]
-struct Chunked {
-    scanner: ChunkScanner,
-    /// How many of the bytes that wait were found to follow the grammar.
-    checked: usize,
-    pieces: Chunks,
-}
-
 impl Wire {
     pub(super) fn new(stream: Stream, first: BytesMut, header_size: usize, pulse: Rc<Pulse>) -> Self {
-        let io = Io { stream, inbound: first, rest: Rest::Nothing, owed: b"", is_shut: false };
         Self {
-            io: RefCell::new(io),
+            io: RefCell::new(Io::new(stream, first)),
             pulse,
             header_size,
             requests: Cell::new(0),
@@ -126,6 +83,7 @@ impl Wire {
             }
             if let Some(begin) = self.take_head(io) {
                 self.pulse.head_is_complete();
+                self.head_is_late.set(false);
                 return Poll::Ready(begin);
             }
             let read = match io.poll_read(HEAD_READ, context) {
@@ -147,7 +105,7 @@ impl Wire {
         let end = find_head_end(&io.inbound);
         if end.unwrap_or(io.inbound.len()) > self.header_size {
             let violation = blame_oversize(&io.inbound, self.header_size);
-            return Some(io.refuse(violation));
+            return Some(refuse(io, violation));
         }
         let Some(end) = end else {
             // Some clients end a body with an empty line (RFC 9112 section 2.2): that begins no request yet.
@@ -160,16 +118,16 @@ impl Wire {
         let (said, request) = match read_head(&head) {
             Ok(read) => read,
             Err(Violation::NotHttp) if self.requests.get() == 0 => return Some(Begin::NotHttp),
-            Err(violation) => return Some(io.refuse(violation)),
+            Err(violation) => return Some(refuse(io, violation)),
         };
         self.requests.set(self.requests.get() + 1);
         if let Err(violation) = io.begin_body(&said) {
-            return Some(io.refuse(violation));
+            return Some(refuse(io, violation));
         }
         Some(Begin::Request(Box::new(request.map(|()| ClientBody::default())), said))
     }
 
-    /// Whether a body follows the head that was read last, or some of it is still to come.
+    /// Whether the request that began last has been taken to its end, its body included.
     pub(super) fn has_read_request(&self) -> bool {
         matches!(self.io.borrow().rest, Rest::Nothing)
     }
@@ -219,10 +177,9 @@ impl Wire {
     /// Says that the answer goes out now, and returns whether another request may follow it.
     pub(super) fn begin_answer(&self) -> bool {
         let io = &mut *self.io.borrow_mut();
-        if io.owed.len() == CONTINUE.len() {
-            io.owed = b"";
-        }
-        !self.is_leaving.get() && !matches!(io.rest, Rest::Broken)
+        // Whoever waits for our word sends no body now, or does so nevertheless: what comes next can't be told.
+        let is_told = !io.take_back_continue();
+        is_told && !self.is_leaving.get() && !matches!(io.rest, Rest::Broken)
     }
 
     /// Returns ready when the client has closed while its request is under way. What it sends meanwhile is its next request.
@@ -250,16 +207,19 @@ impl Wire {
             }
             io.is_shut = true;
         }
-        if matches!(io.rest, Rest::Nothing) && io.inbound.is_empty() {
-            return Poll::Ready(());
-        }
-        self.pulse.lingers();
+        let mut awaits_more = !matches!(io.rest, Rest::Nothing) || !io.inbound.is_empty();
         loop {
             io.inbound = BytesMut::new();
-            if !matches!(ready!(io.poll_read(HEAD_READ, context)), Ok(1..)) {
-                return Poll::Ready(());
+            match io.poll_read(HEAD_READ, context) {
+                Poll::Ready(Ok(1..)) => awaits_more = true,
+                Poll::Pending if awaits_more => break,
+                Poll::Ready(_) | Poll::Pending => return Poll::Ready(()),
             }
         }
+        // Whoever still had a body in hand must not take what comes now for the rest of it.
+        io.rest = Rest::Broken;
+        self.pulse.lingers();
+        Poll::Pending
     }
 
     fn time_write<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -282,123 +242,9 @@ impl Wire {
     }
 }
 
-impl Io {
-    fn refuse(&mut self, violation: Violation) -> Begin {
-        self.rest = Rest::Broken;
-        Begin::Refused(Unreadable::Malformed(violation))
-    }
-
-    /// Takes bytes from the start of what came; what is empty afterwards keeps no memory.
-    fn take(&mut self, length: usize) -> Bytes {
-        if length == self.inbound.len() {
-            return std::mem::take(&mut self.inbound).freeze();
-        }
-        self.inbound.split_to(length).freeze()
-    }
-
-    /// Reads up to `length` bytes behind those that wait; returns how many, 0 at the end.
-    fn poll_read(&mut self, length: usize, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if !self.inbound.is_empty() || length > HEAD_READ {
-            self.inbound.reserve(length);
-            return pin!(self.stream.read_buf(&mut self.inbound)).poll(context);
-        }
-        let mut scratch = [MaybeUninit::uninit(); HEAD_READ];
-        let mut buffer = ReadBuf::uninit(&mut scratch[..length]);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
-        self.inbound = BytesMut::from(buffer.filled());
-        Poll::Ready(Ok(self.inbound.len()))
-    }
-
-    fn begin_body(&mut self, said: &Head) -> Result<(), Violation> {
-        self.rest = match said.framing {
-            Framing::None | Framing::Length(0) => Rest::Nothing,
-            Framing::Length(length) => Rest::Length(length),
-            Framing::Chunked => Rest::Chunks(Box::default()),
-        };
-        let waits = said.expects_continue && self.inbound.is_empty() && !matches!(self.rest, Rest::Nothing);
-        self.owed = if waits { CONTINUE } else { b"" };
-        self.check_chunks()
-    }
-
-    /// Checks the bytes that have come of a chunked body: nothing is taken of it that another parser could frame otherwise.
-    fn check_chunks(&mut self) -> Result<(), Violation> {
-        let Rest::Chunks(body) = &mut self.rest else { return Ok(()) };
-        match body.scanner.advance(&self.inbound[body.checked..]) {
-            Ok(progress) => body.checked += progress.consumed,
-            Err(violation) => {
-                self.rest = Rest::Broken;
-                return Err(violation);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes what has come of the body: a piece, or `Some(None)` at its end.
-    fn take_piece(&mut self) -> Result<Option<Option<Frame<Bytes>>>, Broken> {
-        match &mut self.rest {
-            Rest::Nothing => Ok(Some(None)),
-            Rest::Broken => Err(Broken::Closed),
-            Rest::Length(_) if self.inbound.is_empty() => Ok(None),
-            Rest::Length(left) => {
-                let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.inbound.len());
-                *left -= here as u64;
-                if *left == 0 {
-                    self.rest = Rest::Nothing;
-                }
-                Ok(Some(Some(Frame::data(self.take(here)))))
-            }
-            Rest::Chunks(body) => {
-                let before = self.inbound.len();
-                let piece = body.pieces.take(&mut self.inbound);
-                body.checked = body.checked.saturating_sub(before - self.inbound.len());
-                let taken = match piece {
-                    Ok(Piece::Incomplete) => return Ok(None),
-                    Ok(Piece::Data(data)) => return Ok(Some(Some(Frame::data(data)))),
-                    Ok(Piece::End(trailers)) => Ok(Some((!trailers.is_empty()).then(|| Frame::trailers(trailers)))),
-                    Err(_) => Err(Broken::Malformed(Violation::MalformedChunk)),
-                };
-                self.rest = if taken.is_ok() { Rest::Nothing } else { Rest::Broken };
-                if self.inbound.is_empty() {
-                    self.inbound = BytesMut::new();
-                }
-                taken
-            }
-        }
-    }
-
-    fn forget_body(&mut self) {
-        let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..FORGOTTEN_PIECES {
-            match self.take_piece() {
-                Ok(Some(Some(_))) => {}
-                Ok(Some(None)) => return,
-                // Whoever waits for our word before sending it will not send it.
-                Ok(None) if self.owed.is_empty() => {
-                    let came = matches!(self.poll_read(BODY_READ, &mut context), Poll::Ready(Ok(1..)));
-                    if !came || self.check_chunks().is_err() {
-                        break;
-                    }
-                }
-                Ok(None) | Err(_) => break,
-            }
-        }
-        self.rest = Rest::Broken;
-    }
-
-    /// Says that the body may come, to a client that waits for it.
-    fn poll_owed(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.owed.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        while !self.owed.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(context, self.owed))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.owed = &self.owed[written..];
-        }
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
+fn refuse(io: &mut Io, violation: Violation) -> Begin {
+    io.rest = Rest::Broken;
+    Begin::Refused(Unreadable::Malformed(violation))
 }
 
 /// The way to the client.

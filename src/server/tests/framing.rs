@@ -192,6 +192,23 @@ async fn bytes_behind_an_upgrade_belong_to_the_other_protocol_once_it_is_accepte
 }
 
 #[tokio::test]
+async fn a_switch_counts_whatever_was_to_become_of_the_connection() {
+    let (server, _) = start(settings());
+    let mut stream = connect(&server).await;
+    let request = upgrade_request("/upgrade").replace("connection: upgrade", "connection: upgrade, close");
+    stream.write_all(format!("{request}behind").as_bytes()).await.unwrap();
+    assert!(read_until(&mut stream, "behind").await.starts_with("HTTP/1.1 101"));
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_is_no_request_to_upgrade() {
+    let (server, _) = start(settings());
+    let request = upgrade_request("/upgrade").replace("upgrade: echo", "upgrade: echo\r\ncontent-length: 3");
+    let answers = talk(&server, format!("{request}abc{}", last_get("/next")).as_bytes()).await;
+    assert_eq!(statuses(&answers), ["500", "200"], "{answers}");
+}
+
+#[tokio::test]
 async fn bytes_behind_a_declined_upgrade_are_the_next_request_and_checked_as_such() {
     let (server, signals) = start(settings());
     let mut stream = connect(&server).await;
