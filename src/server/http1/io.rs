@@ -72,13 +72,11 @@ impl Io {
         }
     }
 
-    /// Takes back the word that the body may come, if it has not gone out; returns whether it was owed.
-    pub(super) fn take_back_continue(&mut self) -> bool {
-        let is_untold = self.owed.len() == CONTINUE.len();
-        if is_untold {
+    /// Takes back the word that the body may come, if none of it has gone out.
+    pub(super) fn take_back_continue(&mut self) {
+        if self.owed.len() == CONTINUE.len() {
             self.owed = b"";
         }
-        is_untold
     }
 
     /// Reads up to `length` bytes behind those that wait; returns how many, 0 at the end.

@@ -20,7 +20,7 @@ use super::pulse::Pulse;
 use super::service::{self, handle};
 use super::{ConnectionInfo, Handler, Unreadable};
 use crate::http::body::{Body, ClientBody};
-use crate::http::outgoing::Outgoing;
+use crate::http::outgoing::{Left, Outgoing, Unsent};
 use crate::http::stream::Stream;
 use crate::http::wire::Head;
 use answer::Plan;
@@ -138,7 +138,13 @@ impl<H: Handler> Connection<H> {
             }
             outgoing.poll_send(&mut Writer(&self.wire), context)
         });
-        let Some(Ok(())) = sent.await else { return After::Drop };
+        let sent = sent.await;
+        if let Some(Err(Unsent::Body(_) | Unsent::Length)) = sent
+            && plan.left == Left::UntilClose
+        {
+            self.wire.reset();
+        }
+        let Some(Ok(())) = sent else { return After::Drop };
         drop(outgoing);
         if persists && self.wire.has_read_request() { After::NextRequest } else { After::Close }
     }

@@ -174,12 +174,17 @@ impl Wire {
         }
     }
 
-    /// Says that the answer goes out now, and returns whether another request may follow it.
+    /// Says that the answer goes out now, and returns whether another request may follow it: not if the body has not come to its end,
+    /// since the app may have done with it.
     pub(super) fn begin_answer(&self) -> bool {
         let io = &mut *self.io.borrow_mut();
-        // Whoever waits for our word sends no body now, or does so nevertheless: what comes next can't be told.
-        let is_told = !io.take_back_continue();
-        is_told && !self.is_leaving.get() && !matches!(io.rest, Rest::Broken)
+        io.take_back_continue();
+        !self.is_leaving.get() && matches!(io.rest, Rest::Nothing)
+    }
+
+    /// Has the connection end by a reset: to a client that reads until it ends, a part of the answer would look whole.
+    pub(super) fn reset(&self) {
+        self.io.borrow().stream.reset_at_close();
     }
 
     /// Returns ready when the client has closed while its request is under way. What it sends meanwhile is its next request.

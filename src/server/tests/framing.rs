@@ -176,6 +176,29 @@ async fn an_early_answer_arrives_although_the_client_is_still_sending() {
     assert_eq!(statuses(&read_to_end(&mut stream).await), ["200"]);
 }
 
+#[tokio::test]
+async fn an_answer_that_does_not_wait_for_the_body_says_that_the_connection_closes() {
+    let (server, _) = start(settings());
+    let mut stream = connect(&server).await;
+    stream.write_all(b"POST /ignore HTTP/1.1\r\nhost: a.test\r\ncontent-length: 10\r\n\r\nhello").await.unwrap();
+    let answer = read_until(&mut stream, "ignored").await;
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    stream.write_all(format!("world{}", get("/next")).as_bytes()).await.unwrap();
+    assert_eq!(read_to_end(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_never_looks_whole() {
+    let (server, _) = start(settings());
+    let answer = talk(&server, get("/cut").as_bytes()).await;
+    assert!(answer.ends_with("3\r\nabc\r\n"), "no last chunk: {answer}");
+    // HTTP/1.0 knows no chunks: its client reads to the end, which must not be one.
+    let mut old = connect(&server).await;
+    old.write_all(b"GET /cut HTTP/1.0\r\nhost: a.test\r\n\r\n").await.unwrap();
+    let read = soon(old.read_to_end(&mut Vec::new())).await;
+    assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
+
 fn upgrade_request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: a.test\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n")
 }

@@ -9,14 +9,17 @@ mod shortage;
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Collected, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Collected};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -41,10 +44,30 @@ struct Echo {
     kept: RefCell<Option<ClientBody>>,
 }
 
-type Answer = Response<Body<Full<Bytes>>>;
+type Answer = Response<Body<Cut>>;
+
+/// A body that breaks off after three bytes.
+struct Cut {
+    is_begun: bool,
+}
+
+impl http_body::Body for Cut {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if std::mem::replace(&mut self.is_begun, true) {
+            return Poll::Ready(Some(Err(std::io::ErrorKind::UnexpectedEof.into())));
+        }
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"abc")))))
+    }
+}
 
 impl Handler for Echo {
-    type Stream = Full<Bytes>;
+    type Stream = Cut;
 
     async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Box<Request<ClientBody>>) -> Answer {
         match request.uri().path() {
@@ -62,6 +85,7 @@ impl Handler for Echo {
                 self.signals.release.notified().await;
                 text("declined")
             }
+            "/cut" => Response::new(Body::Stream(Cut { is_begun: false })),
             "/upgrade" => upgrade(*request),
             "/keep" => {
                 *self.kept.borrow_mut() = Some(request.into_body());
