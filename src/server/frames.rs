@@ -150,6 +150,9 @@ impl Frames {
                 let Some(payload) = after.get(..head.length) else { return Ok(Verdict::Wait) };
                 check_settings(payload)?;
             }
+            // The library hangs up at it where no stream is open, whatever its code says and whatever else is on its way (section 7):
+            // it learns of a client that leaves with what follows, be it the end.
+            GOAWAY if head.stream == 0 && after.len() <= head.length => return Ok(Verdict::Wait),
             // Section 8.4: a client can't push. The library would wait for a field block to end before it says so.
             PUSH_PROMISE => return Err(Code::Protocol),
             _ => {}

@@ -210,3 +210,14 @@ proptest! {
         prop_assert!(valid <= PREFACE.len() + bytes.len());
     }
 }
+
+#[test]
+fn a_client_that_says_goodbye_is_still_answered() {
+    let (goodbye, ping) = (frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 0xFF]), frame(PING, 0, 0, &[1; 8]));
+    let stream = [PREFACE, &goodbye, &ping].concat();
+    let mut frames = Frames::new();
+    let until_ping = PREFACE.len() + goodbye.len();
+    assert_eq!(frames.scan(&stream[..until_ping]), (PREFACE.len(), None));
+    assert_eq!(frames.scan(&stream[PREFACE.len()..]), (goodbye.len() + ping.len(), None));
+    assert_eq!(fate(&[frame(GOAWAY, 0, 1, &[0; 8]), ping]), None, "left to the library");
+}
