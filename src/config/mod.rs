@@ -68,9 +68,10 @@ pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Settin
     if problems.is_empty() { Ok(settings) } else { Err(Problems(problems)) }
 }
 
-/// Returns the store that `url` and `prefix` name, read as `[store]` of a file would be; `name` stands for the place in problems.
+/// Returns the store that `url` and `prefix` name, read as `[store]` of a file would be; `option` and `OPTION-prefix` are where
+/// they stand on a command line.
 pub fn store_at(
-    name: &str,
+    option: &str,
     url: &str,
     prefix: Option<&str>,
     environment: &Environment,
@@ -78,7 +79,7 @@ pub fn store_at(
     let environment = environment.without_overrides();
     let prefix = prefix.map(|prefix| format!("\nprefix = {}", toml::Value::from(prefix))).unwrap_or_default();
     let text = format!("url = {}{prefix}", toml::Value::from(url));
-    let document = Document::new(name, &text, &environment);
+    let document = Document::new(option, &text, &environment);
     let store = match DeTable::parse(&text) {
         Ok(table) => read::store(&Section::root(&document, table.get_ref())),
         Err(error) => {
@@ -90,7 +91,9 @@ pub fn store_at(
     for problem in &mut problems {
         // It stands on a command line, not in a text.
         (problem.line, problem.column, problem.excerpt) = (0, 0, None);
-        problem.path.clear();
+        if std::mem::take(&mut problem.path) == "prefix" {
+            problem.file = format!("{option}-prefix");
+        }
     }
     if problems.is_empty() { Ok(store) } else { Err(Problems(problems)) }
 }

@@ -69,7 +69,8 @@ async fn a_move_to_mongodb_that_was_killed_is_continued() {
     assert_eq!(digest(&again), digest(&said));
 }
 
-#[tokio::test]
+// The proxy has to run while the command is waited for.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_that_the_server_forgets_makes_a_move_late_and_nothing_else() {
     let Some(deployment) = mongodb::stand_in() else { return };
     let url = deployment.url(&Deployment::new_database());

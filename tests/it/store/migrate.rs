@@ -157,7 +157,7 @@ async fn what_can_not_be_meant_is_refused_with_the_reason() {
         (vec!["--from", "sqlite:vestibule.db"], 64, "--to"),
         (vec!["--from", "sqlite:vestibule.db", "--to", "sqlite:moved.db", "--to-prefix", "a_"], 78, "prefix"),
         (vec!["--to", "sqlite:moved.db", "--from-prefix", "a_"], 64, "--from"),
-        (vec!["--to", "mongodb://a,b/v", "--to-prefix", "1"], 78, "prefix"),
+        (vec!["--to", "mongodb://a,b/v", "--to-prefix", "1"], 78, "--to-prefix: found"),
     ];
     for (arguments, code, said) in table {
         let refused = run(&arguments);
