@@ -98,14 +98,13 @@ impl Driver {
             let until = match self.pulse.next(now, self.limits) {
                 Next::Wait(until) => until,
                 Next::RefuseHead if connection.as_mut().refuse_late_head() => continue,
-                Next::RefuseHead => return Poll::Ready(()),
                 Next::Finish if *farewell == Saying::NotYet => {
                     *farewell = Saying::Said;
                     connection.as_mut().say_farewell();
                     continue;
                 }
                 Next::Finish if C::CARRIES_TUNNELS => now + self.limits.idle,
-                Next::Finish | Next::Drop => return Poll::Ready(()),
+                Next::RefuseHead | Next::Finish | Next::Drop => return Poll::Ready(()),
             };
             timer.as_mut().reset(tokio::time::Instant::from_std(Clock::monotonic()) + until.saturating_sub(now));
             if timer.as_mut().poll(context).is_pending() {

@@ -15,6 +15,7 @@ const LENGTH_DIGITS: usize = 18;
 
 /// What a head says of the message it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any of them may go with any other")]
 pub struct Head {
     pub framing: Framing,
     /// `Upgrade`, listed in `Connection`: what follows the answer may no longer be HTTP.

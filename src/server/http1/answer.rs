@@ -56,16 +56,15 @@ impl Plan {
         append_fields(headers.iter().filter(|(name, _)| !frames(name)), &mut head);
         match (self.left, self.told) {
             (Left::Chunks, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-            (Left::UntilClose, _) => {}
             (Left::Nothing | Left::Length(_), Some(length)) if !tells => {
                 append_length(length, &mut head);
             }
-            (Left::Nothing | Left::Length(_), _) => {}
+            (Left::Nothing | Left::Length(_) | Left::UntilClose, _) => {}
         }
         if parts.status != StatusCode::SWITCHING_PROTOCOLS {
             match (persists, said.http_10) {
                 (false, _) if !connection_lists(&parts.headers, b"close") => {
-                    head.extend_from_slice(b"connection: close\r\n")
+                    head.extend_from_slice(b"connection: close\r\n");
                 }
                 (true, true) => head.extend_from_slice(b"connection: keep-alive\r\n"),
                 (true | false, _) => {}

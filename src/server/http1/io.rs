@@ -45,6 +45,14 @@ pub(super) enum Rest {
     Broken,
 }
 
+/// What was there to be taken of a body.
+pub(super) enum Taken {
+    Frame(Frame<Bytes>),
+    End,
+    /// More is to come.
+    Nothing,
+}
+
 #[derive(Default)]
 pub(super) struct Chunked {
     scanner: ChunkScanner,
@@ -116,28 +124,29 @@ impl Io {
         Ok(())
     }
 
-    /// Takes what has come of the body: a piece, or `Some(None)` at its end.
-    pub(super) fn take_piece(&mut self) -> Result<Option<Option<Frame<Bytes>>>, Broken> {
+    /// Takes what has come of the body.
+    pub(super) fn take_piece(&mut self) -> Result<Taken, Broken> {
         match &mut self.rest {
-            Rest::Nothing => Ok(Some(None)),
+            Rest::Nothing => Ok(Taken::End),
             Rest::Broken => Err(Broken::Closed),
-            Rest::Length(_) if self.inbound.is_empty() => Ok(None),
+            Rest::Length(_) if self.inbound.is_empty() => Ok(Taken::Nothing),
             Rest::Length(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.inbound.len());
                 *left -= here as u64;
                 if *left == 0 {
                     self.rest = Rest::Nothing;
                 }
-                Ok(Some(Some(Frame::data(self.take(here)))))
+                Ok(Taken::Frame(Frame::data(self.take(here))))
             }
             Rest::Chunks(body) => {
                 let before = self.inbound.len();
                 let piece = body.pieces.take(&mut self.inbound);
                 body.checked = body.checked.saturating_sub(before - self.inbound.len());
                 let taken = match piece {
-                    Ok(Piece::Incomplete) => return Ok(None),
-                    Ok(Piece::Data(data)) => return Ok(Some(Some(Frame::data(data)))),
-                    Ok(Piece::End(trailers)) => Ok(Some((!trailers.is_empty()).then(|| Frame::trailers(trailers)))),
+                    Ok(Piece::Incomplete) => return Ok(Taken::Nothing),
+                    Ok(Piece::Data(data)) => return Ok(Taken::Frame(Frame::data(data))),
+                    Ok(Piece::End(trailers)) if trailers.is_empty() => Ok(Taken::End),
+                    Ok(Piece::End(trailers)) => Ok(Taken::Frame(Frame::trailers(trailers))),
                     Err(_) => Err(Broken::Malformed(Violation::MalformedChunk)),
                 };
                 self.rest = if taken.is_ok() { Rest::Nothing } else { Rest::Broken };
@@ -152,16 +161,16 @@ impl Io {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..FORGOTTEN_PIECES {
             match self.take_piece() {
-                Ok(Some(Some(_))) => {}
-                Ok(Some(None)) => return,
+                Ok(Taken::Frame(_)) => {}
+                Ok(Taken::End) => return,
                 // Whoever waits for our word before sending it will not send it.
-                Ok(None) if self.owed.is_empty() => {
+                Ok(Taken::Nothing) if self.owed.is_empty() => {
                     let came = matches!(self.poll_read(BODY_READ, &mut context), Poll::Ready(Ok(1..)));
                     if !came || self.check_chunks().is_err() {
                         break;
                     }
                 }
-                Ok(None) | Err(_) => break,
+                Ok(Taken::Nothing) | Err(_) => break,
             }
         }
         self.rest = Rest::Broken;

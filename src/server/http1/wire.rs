@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::super::Unreadable;
 use super::super::pulse::Pulse;
 use super::body::Broken;
-use super::io::{BODY_READ, HEAD_READ, Io, Rest};
+use super::io::{BODY_READ, HEAD_READ, Io, Rest, Taken};
 use crate::http::body::ClientBody;
 use crate::http::stream::Stream;
 use crate::http::wire::{Framing, Head, Violation, blame_oversize, find_head_end, read_head};
@@ -153,8 +153,10 @@ impl Wire {
             return Poll::Ready(Ok(None));
         }
         loop {
-            if let Some(taken) = io.take_piece()? {
-                return Poll::Ready(Ok(taken));
+            match io.take_piece()? {
+                Taken::Frame(frame) => return Poll::Ready(Ok(Some(frame))),
+                Taken::End => return Poll::Ready(Ok(None)),
+                Taken::Nothing => {}
             }
             ready!(io.poll_owed(context))?;
             let wanted = if let Rest::Length(left) = io.rest { left } else { u64::MAX };
@@ -289,10 +291,10 @@ impl AsyncWrite for Writer<'_> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(context, |stream, context| stream.poll_flush(context))
+        self.poll(context, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(context, |stream, context| stream.poll_shutdown(context))
+        self.poll(context, AsyncWrite::poll_shutdown)
     }
 }
