@@ -92,7 +92,10 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
         S: AsyncWrite + Unpin,
     {
         loop {
-            ready!(self.poll_write(stream, context)).map_err(Unsent::Stream)?;
+            // With the head the message would be whole: a body that comes nevertheless must show itself before.
+            if self.left != Left::Length(0) {
+                ready!(self.poll_write(stream, context)).map_err(Unsent::Stream)?;
+            }
             self.waits_for_body = false;
             if self.left == Left::Nothing {
                 return Pin::new(stream).poll_flush(context).map_err(Unsent::Stream);
@@ -230,6 +233,7 @@ mod tests {
         assert_eq!(sent(Left::Chunks, text("abc")), Ok("head|3\r\nabc\r\n0\r\n\r\n".into()));
         assert_eq!(sent(Left::Chunks, Empty::new()), Ok("head|0\r\n\r\n".into()));
         assert_eq!(sent(Left::Length(0), Empty::new()), Ok("head|".into()));
+        assert_eq!(sent(Left::Length(0), text("a")), Err("length"), "and nothing was sent");
         for (length, body) in [(4, "abc"), (2, "abc"), (1, "")] {
             assert_eq!(sent(Left::Length(length), text(body)), Err("length"), "{length} {body}");
         }

@@ -13,7 +13,8 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Violation> {
     if !headers.iter().all(|(name, value)| is_token(name.as_str().as_bytes()) && !is_padded(value)) {
         return Err(Violation::MalformedField);
     }
-    if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if lengths.next().is_some_and(|length| lengths.next().is_some() || !is_number(length)) {
         return Err(Violation::InvalidContentLength);
     }
     if headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
@@ -37,6 +38,11 @@ pub fn expects_the_unknown<B>(request: &Request<B>) -> bool {
     let mut fields = request.headers().get_all(EXPECT).iter();
     let is_known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     fields.next().is_some_and(|first| !is_known(first) || fields.next().is_some())
+}
+
+/// Whether a length is one (RFC 9110 section 8.6): the library takes nothing at all for a zero.
+fn is_number(length: &HeaderValue) -> bool {
+    !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit)
 }
 
 /// Section 8.2.1: white space around a value is not part of the value, and some parsers would take it off.
@@ -83,6 +89,8 @@ mod tests {
             (request("GET", there, &[("host", "b.test")]), Err(Violation::InvalidHost)),
             (request("GET", there, &[("host", "a.test"), ("host", "a.test")]), Err(Violation::InvalidHost)),
             (request("POST", there, &[("content-length", "3")]), Ok(())),
+            (request("POST", there, &[("content-length", "")]), Err(Violation::InvalidContentLength)),
+            (request("POST", there, &[("content-length", "+3")]), Err(Violation::InvalidContentLength)),
             (
                 request("POST", there, &[("content-length", "3"), ("content-length", "3")]),
                 Err(Violation::InvalidContentLength),
