@@ -42,8 +42,8 @@ class Session:
     email: str
     access: str
     refresh: str
-    # The request whose answer has not come: "refresh" or "logout".
-    pending: str = ""
+    # The requests whose answers have not come, or left open whether they were done: "refresh", "logout".
+    pending: set = field(default_factory=set)
     ended: bool = False
 
     @property
@@ -56,9 +56,9 @@ class Session:
         if self.ended:
             return "came back" if kept is not None else None
         if kept is None:
-            return None if self.pending == "logout" else "is lost"
+            return None if "logout" in self.pending else "is lost"
         jti = claims(self.refresh)["jti"]
-        allowed = [stored(jti)] + ([stored(successor(jti))] if self.pending == "refresh" else [])
+        allowed = [stored(jti)] + ([stored(successor(jti))] if "refresh" in self.pending else [])
         return None if kept in allowed else "has another refresh token than was answered"
 
     def broken_over(self, connection):
@@ -68,15 +68,15 @@ class Session:
         answer.read()
         if self.ended and answer.status != 401:
             yield f"{self.email}: the access token of an ended session: {answer.status}"
-        if not self.ended and answer.status != 200 and not (self.pending == "logout" and answer.status == 401):
+        if not self.ended and answer.status != 200 and not ("logout" in self.pending and answer.status == 401):
             yield f"{self.email}: the access token: {answer.status}"
         status, body = post(connection, "/auth/refresh", {"refresh_token": self.refresh})
         if self.ended and status != 401:
             yield f"{self.email}: the refresh token of an ended session: {status}"
         if status == 200:
-            self.access, self.refresh, self.pending = body["access_token"], body["refresh_token"], ""
-        elif self.pending == "logout" and status == 401:
-            self.ended, self.pending = True, ""
+            self.access, self.refresh, self.pending = body["access_token"], body["refresh_token"], set()
+        elif "logout" in self.pending and status == 401:
+            self.ended, self.pending = True, set()
         elif not self.ended:
             yield f"{self.email}: refresh: {status}"
 
@@ -165,18 +165,19 @@ class Client:
 
     def refresh(self, connection):
         session = random.choice(self.sessions)
-        session.pending = "refresh"
+        session.pending.add("refresh")
         status, answer = self.ask(connection, "/auth/refresh", {"refresh_token": session.refresh})
         if status == 200:
-            session.access, session.refresh, session.pending = answer["access_token"], answer["refresh_token"], ""
+            session.access, session.refresh, session.pending = answer["access_token"], answer["refresh_token"], set()
             self.promises.keep("refreshes")
 
     def log_out(self, connection):
         session = self.sessions.pop(random.randrange(len(self.sessions)))
-        session.pending = "logout"
+        # A refresh that was answered 503 may have been done: that stays open beside whether this is.
+        session.pending.add("logout")
         status, _ = self.ask(connection, "/auth/logout", {"refresh_token": session.refresh})
         if status == 204:
-            session.ended, session.pending = True, ""
+            session.ended, session.pending = True, set()
             self.promises.keep("logouts")
 
     def ask(self, connection, path, document):
