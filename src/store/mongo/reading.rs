@@ -83,12 +83,11 @@ async fn next_page(
     after: Option<&Bson>,
     place: &mut Option<Cursor<Document>>,
 ) -> Outcome<Vec<Document>> {
-    let mut cursor = match place.take() {
-        Some(cursor) => cursor,
-        None => {
-            let rest = after.map_or_else(Document::new, |after| doc! { "_id": { "$gt": after.clone() } });
-            collection.find(rest).sort(doc! { "_id": 1 }).batch_size(PAGE).await?
-        }
+    let mut cursor = if let Some(cursor) = place.take() {
+        cursor
+    } else {
+        let rest = after.map_or_else(Document::new, |after| doc! { "_id": { "$gt": after.clone() } });
+        collection.find(rest).sort(doc! { "_id": 1 }).batch_size(PAGE).await?
     };
     let mut page = Vec::new();
     while page.len() < PAGE as usize && cursor.advance().await? {
