@@ -118,23 +118,25 @@ impl Postman {
             None => Err(SendError::Recipient("the account has no address any more".into())),
         };
         let now = self.clock.now();
-        let end = match sent {
-            Ok(()) => {
-                self.metrics.mail("sent");
-                self.record(Event::MailSent, &errand.mail, now);
-                MailEnd::Done
-            }
-            Err(error) => self.judge_failure(&errand.mail, &error, now),
+        let end = match &sent {
+            Ok(()) => MailEnd::Done,
+            Err(error) => after_failure(&errand.mail, error, now),
         };
         if let Err(error) = self.store.finish_mail(claim, end).await {
             // The lease ends, and the mail is sent for the second time, with another link.
             tracing::warn!(user.id = %errand.mail.user.id, %error, "what became of a mail can't be written down");
         }
+        match sent {
+            Ok(()) => {
+                self.metrics.mail("sent");
+                self.record(Event::MailSent, &errand.mail, now);
+            }
+            Err(error) => self.tell_failure(&errand.mail, &error, end, now),
+        }
     }
 
-    fn judge_failure(&self, mail: &ClaimedMail, error: &SendError, now: Timestamp) -> MailEnd {
+    fn tell_failure(&self, mail: &ClaimedMail, error: &SendError, end: MailEnd, now: Timestamp) {
         let (user, purpose, attempts) = (&mail.user.id, mail.purpose.name(), mail.attempts);
-        let end = after_failure(mail, error, now);
         match end {
             MailEnd::Done => {
                 self.metrics.mail("given_up");
@@ -146,7 +148,6 @@ impl Postman {
                 tracing::warn!(user.id = %user, purpose, attempts, %error, "a mail waits, its server did not take it");
             }
         }
-        end
     }
 
     fn record(&self, event: Event, mail: &ClaimedMail, now: Timestamp) {

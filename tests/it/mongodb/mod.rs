@@ -8,6 +8,8 @@ mod moving;
 mod revocation;
 mod secured;
 
+use reqwest::Client;
+
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::mongodb::{self, Deployment};
 use crate::harness::{Gateway, Upstream, usual};
@@ -32,9 +34,17 @@ struct Faulty {
 impl Faulty {
     /// Returns `None`, having said so, where there is no server.
     async fn start() -> Option<Self> {
-        let proxy = FaultProxy::before(&mongodb::stand_in()?.address()).await;
+        Some(Self::before(mongodb::stand_in()?).await)
+    }
+
+    async fn before(deployment: &Deployment) -> Self {
+        let proxy = FaultProxy::before(&deployment.address()).await;
         let upstream = Upstream::start().await;
         let gateway = gateway(&proxy.url(&Deployment::new_database()), &upstream).await;
-        Some(Self { proxy, upstream, gateway })
+        Self { proxy, upstream, gateway }
+    }
+
+    async fn is_ready(&self, client: &Client) -> bool {
+        client.get(self.gateway.ops_url("/readyz")).send().await.unwrap().status().is_success()
     }
 }
