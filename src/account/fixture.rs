@@ -1,11 +1,9 @@
-//! The use cases over a real store in a temporary folder, with a clock moved by hand: what the tests of `account` and `api` share.
+//! The use cases over a real store in memory, with a clock moved by hand: what the tests of `account` and `api` share.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-
-use tempfile::TempDir;
 
 use super::{AccountSettings, Accounts, Context, Field, Hashers, Login, Parts, Rates, Registering, Registration};
 use crate::auth::{Authenticator, Directory, Revocations, Trust};
@@ -35,13 +33,11 @@ pub(crate) struct World {
     pub store: SharedStore,
     pub audit: Audit,
     pub clock: Clock,
-    _folder: TempDir,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store: SharedStore = Arc::new(SqliteStore::open(&folder.path().join("test.db")).unwrap());
+        let store: SharedStore = Arc::new(SqliteStore::in_memory().unwrap());
         let (clock, audit) = (Clock::manual(Timestamp::from_secs(1_800_000_000)), Audit::memory());
         let trust = Live::new(trust());
         let settings = Live::new(settings());
@@ -64,7 +60,7 @@ impl World {
             audit: audit.clone(),
             clock: clock.clone(),
         }));
-        Self { accounts, authenticator, trust, settings, store, audit, clock, _folder: folder }
+        Self { accounts, authenticator, trust, settings, store, audit, clock }
     }
 
     pub(crate) fn change_settings(&self, change: impl FnOnce(&mut AccountSettings)) {

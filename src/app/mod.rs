@@ -27,7 +27,7 @@ pub use deep::check_deep;
 pub use explain::{ExplainError, Explanation, explain};
 pub use keys::{HEARD_EVERYWHERE, KeysError, load_trust};
 pub use start_error::StartError;
-pub use stores::{back_up, open_store, refuse_to_migrate};
+pub use stores::{back_up, open_store, open_store_beside, refuse_to_migrate};
 
 use parts::Parts;
 

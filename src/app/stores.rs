@@ -13,6 +13,10 @@ use crate::store::{SharedStore, StoreError};
 /// Opens the store; a file that is not there is made, and one on other machines is not asked anything yet.
 pub fn open_store(store: &Store) -> Result<SharedStore, StartError> {
     match store {
+        Store::Memory => {
+            let store = SqliteStore::in_memory().map_err(|error| StartError::Store(error.to_string()))?;
+            Ok(Arc::new(store))
+        }
         Store::Sqlite { path } => {
             let store = SqliteStore::open(path).map_err(|error| StartError::Store(error.to_string()))?;
             Ok(Arc::new(store))
@@ -24,19 +28,35 @@ pub fn open_store(store: &Store) -> Result<SharedStore, StartError> {
     }
 }
 
+/// The same for a command, which runs beside a gateway: what is in another process's memory it can't reach.
+pub fn open_store_beside(store: &Store) -> Result<SharedStore, StartError> {
+    if *store == Store::Memory { Err(out_of_reach("store.url")) } else { open_store(store) }
+}
+
+/// `place` says where the store was named.
+fn out_of_reach(place: &str) -> StartError {
+    StartError::Configuration(format!(
+        "{place} is \"memory:\", which is the serving gateway's own and ends with it: ask the gateway over HTTP, or serve from \
+         \"sqlite:PATH\""
+    ))
+}
+
 /// Returns what was read from the store at start; `None` where it is away and may be: a file that can't be read needs somebody
 /// who looks, other machines come back by themselves.
 pub(super) fn unless_away<T>(store: &Store, outcome: Result<T, impl Into<KeysError>>) -> Result<Option<T>, StartError> {
     match (store, outcome.map_err(Into::into)) {
         (_, Ok(value)) => Ok(Some(value)),
         (Store::MongoDb { .. }, Err(KeysError::Store(StoreError::Unavailable(_)))) => Ok(None),
-        (Store::Sqlite { .. } | Store::MongoDb { .. }, Err(error)) => Err(name_store(store, error.into())),
+        (Store::Memory | Store::Sqlite { .. } | Store::MongoDb { .. }, Err(error)) => {
+            Err(name_store(store, error.into()))
+        }
     }
 }
 
 /// Returns the error with the store that it came from, if it came from one. A URL may hold a password and is not repeated.
 fn name_store(store: &Store, error: StartError) -> StartError {
     match (store, error) {
+        (Store::Memory, StartError::Store(reason)) => StartError::Store(format!("the store in memory: {reason}")),
         (Store::Sqlite { path }, StartError::Store(reason)) => {
             StartError::Store(format!("the store `{}`: {reason}", path.display()))
         }
@@ -50,6 +70,11 @@ fn name_store(store: &Store, error: StartError) -> StartError {
 /// Says why nothing can be moved from the one to the other, before either is opened. Whether a gateway is served from a
 /// MongoDB can't be seen; that it was is found when both are compared.
 pub fn refuse_to_migrate(from: &Store, to: &Store) -> Result<(), StartError> {
+    for (option, store) in [("--from", from), ("--to", to)] {
+        if *store == Store::Memory {
+            return Err(out_of_reach(option));
+        }
+    }
     if let Store::Sqlite { path } = from
         && !path.is_file()
     {
@@ -77,8 +102,7 @@ fn is_same(from: &Store, to: &Store) -> bool {
             let place = |path: &Path| path.canonicalize().ok();
             place(from).is_some_and(|from| Some(from) == place(to))
         }
-        (Store::MongoDb { .. }, Store::MongoDb { .. }) => from == to,
-        (Store::Sqlite { .. }, Store::MongoDb { .. }) | (Store::MongoDb { .. }, Store::Sqlite { .. }) => false,
+        (Store::Memory | Store::Sqlite { .. } | Store::MongoDb { .. }, _) => from == to,
     }
 }
 
@@ -89,6 +113,7 @@ pub fn back_up(store: &Store, file: &Path, existing: Existing, told: impl FnMut(
             BackupError::Source(_) => StartError::Store(error.to_string()),
             BackupError::Exists(_) | BackupError::Target { .. } => StartError::internal(error),
         }),
+        Store::Memory => Err(out_of_reach("store.url")),
         Store::MongoDb { .. } => Err(StartError::Configuration(
             "store.url names a MongoDB, and this copies an SQLite file only: use MongoDB's own backups, such as \
              `mongodump --oplog`, or `vestibule store migrate --to sqlite:FILE` while no gateway runs"

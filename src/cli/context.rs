@@ -72,7 +72,7 @@ pub fn with_store<T>(file: &ConfigFile, action: impl AsyncFnOnce(&Context) -> Re
 pub fn with_settings<T>(settings: Settings, action: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
     let trail = Trail::open()?;
     let result = block_on(async {
-        let store = app::open_store(&settings.store)?;
+        let store = app::open_store_beside(&settings.store)?;
         let context = Context { settings, admin: Admin::new(Arc::clone(&store), trail.audit()), store };
         let result = action(&context).await;
         context.store.close().await;

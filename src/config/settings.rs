@@ -95,6 +95,8 @@ pub enum TlsVersion {
 
 #[derive(Clone, Debug)]
 pub enum Store {
+    /// Of the gateway that serves it, and gone with it.
+    Memory,
     Sqlite {
         path: PathBuf,
     },
@@ -335,11 +337,12 @@ impl Route {
 impl PartialEq for Store {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Memory, Self::Memory) => true,
             (Self::Sqlite { path }, Self::Sqlite { path: other }) => path == other,
             (Self::MongoDb { url, prefix }, Self::MongoDb { url: other_url, prefix: other }) => {
                 url.expose() == other_url.expose() && prefix == other
             }
-            (Self::Sqlite { .. } | Self::MongoDb { .. }, _) => false,
+            (Self::Memory | Self::Sqlite { .. } | Self::MongoDb { .. }, _) => false,
         }
     }
 }

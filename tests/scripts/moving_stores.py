@@ -108,7 +108,8 @@ def main():
         try:
             if server:
                 server.start()
-            is_equal = move(options, Path(folder), options.mongodb or server.url("moving"))
+            # While the stand-in scans a collection it answers nobody, and the driver would take it for dead.
+            is_equal = move(options, Path(folder), options.mongodb or server.url("moving") + "&connectTimeoutMS=120000")
         finally:
             if server:
                 server.kill()

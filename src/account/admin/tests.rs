@@ -1,8 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::*;
 use crate::auth::Trust;
 use crate::identity::Role;
@@ -17,19 +15,17 @@ use crate::token::refresh;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
-/// An operator at a real store, which ends with its folder.
+/// An operator at a real store in memory.
 struct Desk {
     admin: Admin,
     store: SharedStore,
     audit: Audit,
     passwords: Passwords,
-    _folder: TempDir,
 }
 
 impl Desk {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store: SharedStore = Arc::new(SqliteStore::open(&folder.path().join("a.db")).unwrap());
+        let store: SharedStore = Arc::new(SqliteStore::in_memory().unwrap());
         let audit = Audit::memory();
         let cost = Cost { memory_kib: 8, iterations: 1, parallelism: 1 };
         Self {
@@ -40,7 +36,6 @@ impl Desk {
                 hasher: Hasher::new(cost),
                 rules: Rules { min_length: 8, max_length: 256, deny_common: true },
             },
-            _folder: folder,
         }
     }
 

@@ -144,11 +144,13 @@ fn certificate(section: &Section<'_>) -> CertificateFiles {
 
 pub(super) fn store(section: &Section<'_>) -> Store {
     let mut store = Store::default();
-    let expected = "\"sqlite:PATH\" or \"mongodb://HOST,HOST/DATABASE?replicaSet=NAME\"";
+    let expected = "\"sqlite:PATH\" or \"mongodb://HOST,HOST/DATABASE?replicaSet=NAME\" or \"memory:\"";
     section.parsed("url", &mut store, expected, |text| match text.split_once(':') {
         Some(("sqlite", path)) => sqlite(path),
+        Some(("memory", "")) => Ok(Store::Memory),
         Some(("mongodb" | "mongodb+srv", _)) => mongodb(text),
         Some(_) => Err(None),
+        None if text == "memory" => Err(Some("write `memory:`".to_owned())),
         None => Err((!text.is_empty()).then(|| format!("write `sqlite:{text}`"))),
     });
     let mut given = String::new();
@@ -160,12 +162,12 @@ pub(super) fn store(section: &Section<'_>) -> Store {
     });
     match &mut store {
         Store::MongoDb { prefix, .. } => *prefix = given,
-        Store::Sqlite { .. } if !given.is_empty() => {
+        Store::Memory | Store::Sqlite { .. } if !given.is_empty() => {
             let hint = "leave it out: a database file is Vestibule's alone".to_owned();
-            let fault = Fault::new("a prefix for an SQLite store", "a prefix only with a MongoDB store");
+            let fault = Fault::new("a prefix for an embedded store", "a prefix only with a MongoDB store");
             section.refuse("prefix", fault.hint(Some(hint)));
         }
-        Store::Sqlite { .. } => {}
+        Store::Memory | Store::Sqlite { .. } => {}
     }
     store
 }
@@ -173,7 +175,7 @@ pub(super) fn store(section: &Section<'_>) -> Store {
 fn sqlite(path: &str) -> Parsed<Store> {
     match path {
         "" => Err(None),
-        ":memory:" => Err(Some("accounts must outlive the process: name a file".to_owned())),
+        ":memory:" => Err(Some("name a file, or write `memory:` if accounts need not outlive the process".to_owned())),
         _ if path.starts_with("//") => Err(Some(format!("write `sqlite:/{}`", path.trim_start_matches('/')))),
         _ => Ok(Store::Sqlite { path: PathBuf::from(path) }),
     }

@@ -139,6 +139,9 @@ fn certificates_and_mode_belong_together() {
         ("[store]\nprefix = \"a.b\"\nurl = \"mongodb://a\"", "\"a.b\"", "letters, digits"),
         ("[store]\nurl = \"a.db\"", "\"a.db\"", "write `sqlite:a.db`"),
         ("[store]\nurl = \"sqlite::memory:\"", "\"sqlite::memory:\"", "name a file"),
+        ("[store]\nurl = \"memory\"", "\"memory\"", "write `memory:`"),
+        ("[store]\nurl = \"memory:x\"", "\"memory:x\"", "or \"memory:\""),
+        ("[store]\nurl = \"memory:\"\nprefix = \"a_\"", "\"a_\"", "only with a MongoDB store"),
     ]);
 }
 

@@ -136,6 +136,7 @@ macro_rules! run_contract {
     };
 }
 
+run_contract!(memory, Some(crate::store::sqlite::tests::MemoryHome::new()));
 run_contract!(sqlite, Some(crate::store::sqlite::tests::TestHome::new()));
 // `None` where there is no server to ask; it has said so.
 run_contract!(mongodb, crate::store::mongo::tests::TestHome::new());

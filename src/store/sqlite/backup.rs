@@ -10,7 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::{Builder, NamedTempFile};
 
-use super::schema::{self, OpenError};
+use super::schema::{self, OpenError, Place};
 use crate::store::StoreError;
 
 /// Pages between two words of progress.
@@ -44,7 +44,7 @@ pub fn back_up(
         return Err(BackupError::Exists(file.to_owned()));
     }
     let unreadable = |error: rusqlite::Error| OpenError::new(path, error.into());
-    let source = schema::open_reader(path).map_err(unreadable)?;
+    let source = schema::open_reader(&Place::file(path)).map_err(unreadable)?;
     // One reading transaction over all steps: what others commit meanwhile would else begin the copy anew.
     let snapshot = source.unchecked_transaction().map_err(unreadable)?;
     schema::version(&snapshot).map_err(|reason| OpenError::new(path, reason))?;
@@ -104,7 +104,7 @@ mod tests {
 
     fn store(folder: &Path) -> (PathBuf, Connection) {
         let path = folder.join("store.db");
-        let connection = schema::open_writer(&path).unwrap();
+        let connection = schema::open_writer(&Place::file(&path)).unwrap();
         (path, connection)
     }
 
@@ -153,7 +153,7 @@ mod tests {
         assert!(matches!(back_up(&path, &copy, Existing::Keep, |_, _| {}), Err(BackupError::Exists(_))));
         assert_eq!(std::fs::read(&copy).unwrap(), b"precious");
         back_up(&path, &copy, Existing::Replace, |_, _| {}).unwrap();
-        assert!(schema::open_writer(&copy).is_ok());
+        assert!(schema::open_writer(&Place::file(&copy)).is_ok());
     }
 
     #[test]

@@ -34,6 +34,7 @@ use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
 use crate::token::key::KeyRecord;
 use reader::Readers;
+use schema::Place;
 use writer::Writer;
 
 /// Reads are short and come beside the gateway's own work: two threads hide each other's disk waits.
@@ -48,10 +49,19 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file at `path`; makes it, for its owner's eyes only, if there is none.
     pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
-        let failed = |failure: rusqlite::Error| OpenError::new(path, failure.into());
-        // The writer's connection comes first: it makes the file and its schema, which readers only look at.
-        let connection = schema::open_writer(path)?;
-        let connections = (0..READERS).map(|_| schema::open_reader(path)).collect::<rusqlite::Result<Vec<_>>>();
+        Self::at(&Place::file(path))
+    }
+
+    /// Returns a new store that is nowhere but in this process, and gone once it is closed or dropped.
+    pub fn in_memory() -> std::result::Result<Self, OpenError> {
+        Self::at(&Place::memory())
+    }
+
+    fn at(place: &Place) -> std::result::Result<Self, OpenError> {
+        let failed = |failure: rusqlite::Error| OpenError::new(&place.path, failure.into());
+        // The writer's connection comes first: it makes the tables, which readers only look at.
+        let connection = schema::open_writer(place)?;
+        let connections = (0..READERS).map(|_| schema::open_reader(place)).collect::<rusqlite::Result<Vec<_>>>();
         let readers = Readers::start(connections.map_err(failed)?);
         Ok(Self { writer: Writer::start(connection), readers })
     }

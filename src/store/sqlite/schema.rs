@@ -1,10 +1,11 @@
-//! Opens connections to the file and brings its tables to the version this program knows. A file of a newer version, or of
+//! Opens connections to the file, or to one in memory, and brings its tables to the version this program knows. A file of a newer version, or of
 //! another program, is refused and left as it is.
 
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -48,21 +49,55 @@ impl OpenError {
     }
 }
 
+/// Where the tables are.
+pub(super) struct Place {
+    pub path: PathBuf,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Memory,
+}
+
+impl Place {
+    pub(super) fn file(path: &Path) -> Self {
+        Self { path: path.to_owned(), kind: Kind::File }
+    }
+
+    /// Returns a new place in this process, which is there for as long as a connection to it is.
+    pub(super) fn memory() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self { path: format!("file:/vestibule-{number}?vfs=memdb").into(), kind: Kind::Memory }
+    }
+
+    /// Flags are given in full, because the default ones read a file's name that begins with `file:` as a URI with options.
+    fn connect(&self, access: OpenFlags) -> rusqlite::Result<Connection> {
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = match self.kind {
+            Kind::File => Connection::open_with_flags(&self.path, flags),
+            Kind::Memory => Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_URI),
+        }?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    }
+}
+
 /// Returns the connection that writes, to a file that exists and has the newest tables.
-pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
-    let failed = |reason| OpenError::new(path, reason);
-    create_private(path).map_err(|error| failed(StoreError::Unavailable(error.to_string())))?;
-    connect(path).map_err(failed)
+pub(super) fn open_writer(place: &Place) -> Result<Connection, OpenError> {
+    let failed = |reason| OpenError::new(&place.path, reason);
+    if place.kind == Kind::File {
+        create_private(&place.path).map_err(|error| failed(StoreError::Unavailable(error.to_string())))?;
+    }
+    make_ready(place).map_err(failed)
 }
 
 /// Returns a connection that can only read. The writer's must exist already.
-pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    // Flags are given in full, because the default ones read a path beginning with `file:` as a URI with options.
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+pub(super) fn open_reader(place: &Place) -> rusqlite::Result<Connection> {
+    place.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
 /// Whether another process, or another part of this one, has the file open: in WAL mode each holds a shared lock on it for as
@@ -83,18 +118,19 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let mut connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+fn make_ready(place: &Place) -> Result<Connection, StoreError> {
+    let mut connection = place.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(BUSY_OPENING)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // SQLite opens what it may not write for reading, and would say so at the first write.
     if connection.is_readonly(MAIN_DB)? {
         return Err(StoreError::Unavailable("this user may not write the file".into()));
     }
     // Before the first write, so that a file which isn't ours stays untouched.
     version(&connection.transaction()?)?;
-    switch_to_wal(&connection)?;
+    // What is in memory has no log: readers and the writer wait for each other, briefly.
+    if place.kind == Kind::File {
+        switch_to_wal(&connection)?;
+    }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
@@ -169,7 +205,7 @@ mod tests {
     fn a_new_file_and_its_log_are_for_their_owner_alone() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("store.db");
-        let _open = open_writer(&path).unwrap();
+        let _open = open_writer(&Place::file(&path)).unwrap();
         for name in ["store.db", "store.db-wal"] {
             let mode = std::fs::metadata(home.path().join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -179,7 +215,7 @@ mod tests {
     #[test]
     fn the_writer_has_every_commit_on_disk_before_it_returns() {
         let home = tempfile::tempdir().unwrap();
-        let connection = open_writer(&home.path().join("store.db")).unwrap();
+        let connection = open_writer(&Place::file(&home.path().join("store.db"))).unwrap();
         let ask = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!((ask("synchronous"), ask("foreign_keys"), ask("secure_delete")), (2, 1, 1));
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
@@ -190,15 +226,15 @@ mod tests {
     fn a_reader_can_not_write() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("store.db");
-        let _writer = open_writer(&path).unwrap();
-        let refused = open_reader(&path).unwrap().execute("DELETE FROM users", []);
+        let _writer = open_writer(&Place::file(&path)).unwrap();
+        let refused = open_reader(&Place::file(&path)).unwrap().execute("DELETE FROM users", []);
         assert_eq!(refused.unwrap_err().sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
     }
 
     #[test]
     fn a_newer_version_is_refused_and_named() {
         let (_home, path) = written(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 99;"));
-        let error = open_writer(&path).unwrap_err();
+        let error = open_writer(&Place::file(&path)).unwrap_err();
         assert!(matches!(error.reason, StoreError::Damaged(_)));
         assert!(error.to_string().contains("store.db") && error.to_string().contains("version 99"), "{error}");
     }
@@ -207,7 +243,7 @@ mod tests {
     fn a_file_of_another_program_is_refused_and_stays_as_it_was() {
         let (_home, path) = written("CREATE TABLE users (name TEXT)");
         let before = std::fs::read(&path).unwrap();
-        assert!(open_writer(&path).unwrap_err().to_string().contains("another program"));
+        assert!(open_writer(&Place::file(&path)).unwrap_err().to_string().contains("another program"));
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 
@@ -216,12 +252,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("store.db");
         std::fs::write(&path, "This is not a database, it only happens to lie where one should. ".repeat(20)).unwrap();
-        assert!(matches!(open_writer(&path).unwrap_err().reason, StoreError::Damaged(_)));
+        assert!(matches!(open_writer(&Place::file(&path)).unwrap_err().reason, StoreError::Damaged(_)));
     }
 
     #[test]
     fn a_missing_folder_is_named() {
-        let error = open_writer(Path::new("/nonexistent/store.db")).unwrap_err();
+        let error = open_writer(&Place::file(Path::new("/nonexistent/store.db"))).unwrap_err();
         assert!(matches!(error.reason, StoreError::Unavailable(_)));
         assert!(error.to_string().contains("/nonexistent/store.db"), "{error}");
     }
@@ -231,15 +267,29 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("store.db");
         assert!(!is_open_elsewhere(&path) && !path.exists(), "asking makes no file");
-        let open = open_writer(&path).unwrap();
+        let open = open_writer(&Place::file(&path)).unwrap();
         assert!(is_open_elsewhere(&path));
-        let reader = open_reader(&path).unwrap();
+        let reader = open_reader(&Place::file(&path)).unwrap();
         version(&reader.unchecked_transaction().unwrap()).unwrap();
         drop(open);
         assert!(is_open_elsewhere(&path), "a reader counts, too");
         drop(reader);
         assert!(!is_open_elsewhere(&path));
-        assert!(open_writer(&path).is_ok(), "asking leaves the file as it was");
+        assert!(open_writer(&Place::file(&path)).is_ok(), "asking leaves the file as it was");
+    }
+
+    #[test]
+    fn a_place_in_memory_is_there_while_it_is_open_and_has_nothing_to_do_with_another() {
+        let users = |connection: &Connection| -> i64 {
+            connection.query_row("SELECT count(*) FROM changes", [], |row| row.get(0)).unwrap()
+        };
+        let (one, other) = (Place::memory(), Place::memory());
+        let (writer, elsewhere) = (open_writer(&one).unwrap(), open_writer(&other).unwrap());
+        writer.execute("INSERT INTO changes (at, kind) VALUES (1, 'keys_changed')", []).unwrap();
+        let reader = open_reader(&one).unwrap();
+        assert_eq!((users(&reader), users(&elsewhere)), (1, 0));
+        drop((writer, reader));
+        assert_eq!(users(&open_writer(&one).unwrap()), 0);
     }
 
     #[test]
@@ -248,7 +298,8 @@ mod tests {
             let home = tempfile::tempdir().unwrap();
             let path = home.path().join("store.db");
             std::thread::scope(|scope| {
-                let racers: Vec<_> = (0..8).map(|_| scope.spawn(|| open_writer(&path).map(drop))).collect();
+                let racers: Vec<_> =
+                    (0..8).map(|_| scope.spawn(|| open_writer(&Place::file(&path)).map(drop))).collect();
                 for racer in racers {
                     racer.join().unwrap().unwrap();
                 }

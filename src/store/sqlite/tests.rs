@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -30,6 +30,31 @@ impl TestHome {
 impl Home for TestHome {
     async fn open(&self) -> SharedStore {
         Arc::new(SqliteStore::open(&self.path()).unwrap())
+    }
+
+    fn another(&self) -> Box<dyn Home> {
+        Box::new(Self::new())
+    }
+}
+
+/// A place in memory, which is there for as long as this is.
+pub(in crate::store) struct MemoryHome {
+    place: Place,
+    _kept: Mutex<Connection>,
+}
+
+impl MemoryHome {
+    pub(in crate::store) fn new() -> Self {
+        let place = Place::memory();
+        let kept = schema::open_writer(&place).unwrap();
+        Self { place, _kept: Mutex::new(kept) }
+    }
+}
+
+#[async_trait]
+impl Home for MemoryHome {
+    async fn open(&self) -> SharedStore {
+        Arc::new(SqliteStore::at(&self.place).unwrap())
     }
 
     fn another(&self) -> Box<dyn Home> {

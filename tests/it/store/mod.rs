@@ -3,6 +3,7 @@
 mod backup;
 mod failure;
 mod keys;
+mod memory;
 pub mod migrate;
 mod upgrade;
 

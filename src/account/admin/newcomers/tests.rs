@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::*;
 use crate::identity::profile::{UserField, Writer};
@@ -20,8 +19,8 @@ fn hasher() -> Hasher {
     Hasher::new(Cost { memory_kib: 8, iterations: 1, parallelism: 1 })
 }
 
-fn store(folder: &TempDir, name: &str) -> SharedStore {
-    Arc::new(SqliteStore::open(&folder.path().join(name)).unwrap())
+fn store() -> SharedStore {
+    Arc::new(SqliteStore::in_memory().unwrap())
 }
 
 fn person(name: &str) -> Newcomer {
@@ -59,8 +58,7 @@ fn refused(field: &str) -> impl Fn(&Outcome) -> bool + '_ {
 
 #[tokio::test]
 async fn people_come_as_the_other_system_knew_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, "a.db");
+    let store = store();
     let admin = Admin::new(store.clone(), Audit::memory());
     let whole = Newcomer {
         first_name: Some(" Ada ".into()),
@@ -85,8 +83,7 @@ async fn people_come_as_the_other_system_knew_them() {
 
 #[tokio::test]
 async fn who_is_here_already_stays_as_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, "a.db");
+    let store = store();
     let admin = Admin::new(store.clone(), Audit::memory());
     let nameless = Newcomer { external_id: None, ..person("eve") };
     let people = [person("ada"), nameless];
@@ -101,12 +98,11 @@ async fn who_is_here_already_stays_as_they_are() {
 
 #[tokio::test]
 async fn an_id_that_two_systems_gave_to_different_people_refuses_the_second() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, "a.db");
+    let store = store();
     let admin = Admin::new(store.clone(), Audit::memory());
     let of_the_other = Newcomer { external_id: Some("old-ada".into()), password_hash: None, ..person("eve") };
     admin.bring_over(admitted([person("ada")]), &Mode::Write, NOW).await.unwrap();
-    for mode in [Mode::Rehearse(self::store(&folder, "rehearsal.db")), Mode::Write] {
+    for mode in [Mode::Rehearse(self::store()), Mode::Write] {
         let outcomes = admin.bring_over(admitted([of_the_other.clone()]), &mode, NOW).await.unwrap();
         assert!(refused("external_id")(&outcomes[0]), "{outcomes:?}");
     }
@@ -114,8 +110,7 @@ async fn an_id_that_two_systems_gave_to_different_people_refuses_the_second() {
 
 #[tokio::test]
 async fn a_name_that_somebody_else_has_refuses_one_and_the_rest_come() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, "a.db");
+    let store = store();
     let admin = Admin::new(store.clone(), Audit::memory());
     let people = [
         person("ada"),
@@ -123,7 +118,7 @@ async fn a_name_that_somebody_else_has_refuses_one_and_the_rest_come() {
         Newcomer { username: Some("Ada".into()), ..person("bob") },
         person("zoe"),
     ];
-    for mode in [Mode::Rehearse(self::store(&folder, "rehearsal.db")), Mode::Write] {
+    for mode in [Mode::Rehearse(self::store()), Mode::Write] {
         let outcomes = admin.bring_over(admitted(people.clone()), &mode, NOW).await.unwrap();
         assert_eq!((&outcomes[0], &outcomes[3]), (&Outcome::Added, &Outcome::Added));
         assert!(refused("email")(&outcomes[1]) && refused("username")(&outcomes[2]), "{outcomes:?}");
@@ -133,12 +128,11 @@ async fn a_name_that_somebody_else_has_refuses_one_and_the_rest_come() {
 
 #[tokio::test]
 async fn a_rehearsal_writes_nothing_and_foretells_what_comes() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, "a.db");
+    let store = store();
     let admin = Admin::new(store.clone(), Audit::memory());
     admin.bring_over(admitted([person("ada")]), &Mode::Write, NOW).await.unwrap();
     let people = [person("ada"), person("bob"), person("bob"), Newcomer { external_id: None, ..person("ada") }];
-    let rehearsal = Mode::Rehearse(self::store(&folder, "rehearsal.db"));
+    let rehearsal = Mode::Rehearse(self::store());
     let foretold = admin.bring_over(admitted(people.clone()), &rehearsal, NOW).await.unwrap();
     assert_eq!(foretold, [Outcome::Present, Outcome::Added, Outcome::Present, Outcome::Present]);
     assert_eq!(store.list_users(None, 9).await.unwrap().len(), 1);
@@ -147,8 +141,7 @@ async fn a_rehearsal_writes_nothing_and_foretells_what_comes() {
 
 #[tokio::test]
 async fn an_id_from_here_comes_back_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, "a.db");
+    let store = store();
     let admin = Admin::new(store.clone(), Audit::memory());
     let back = Newcomer { id: Some("01a1".into()), external_id: None, ..person("ada") };
     let renamed = Newcomer { email: Some("x@example.com".into()), username: None, ..back.clone() };
