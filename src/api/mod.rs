@@ -31,8 +31,8 @@ use crate::account::{AccountError, Accounts, Context};
 use crate::auth::bearer::BearerSettings;
 use crate::auth::{Authenticator, Trust};
 use crate::http::answers::Answers;
-use crate::http::body::left_out;
 use crate::http::client::ClientAddr;
+use crate::http::response::left_out;
 use crate::identity::Caller;
 use crate::live::Live;
 

@@ -15,15 +15,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
 use crate::http::body::{Body, ClientBody};
 use crate::http::client::ClientAddr;
 use crate::http::cookie::join_cookies;
-use crate::http::header::remove_hop_by_hop;
+use crate::http::fields::Fields;
+use crate::http::header::{remove_connection_fields, remove_hop_by_hop};
 use crate::http::method;
+use crate::http::response::ClientResponse;
 use crate::http::target::Target;
 use crate::identity::Caller;
 use crate::policy::{self, Access, Permit};
@@ -84,7 +86,7 @@ impl Gateway {
         ingress: Ingress<'_>,
         mut request: Box<Request<ClientBody>>,
         trace: &mut Trace,
-    ) -> Result<Response<Body<ResponseBody>>, Refusal> {
+    ) -> Result<ClientResponse<Body<ResponseBody>>, Refusal> {
         upgrade::adopt(&mut request);
         if !method::is_served(request.method()) {
             return Err(Refusal::MethodNotServed);
@@ -148,25 +150,25 @@ impl Gateway {
         (request, body): (Request<()>, RequestBody),
         asked: Option<Asked>,
         (client, trace): (ClientAddr, &mut Trace),
-    ) -> Result<Response<Body<ResponseBody>>, Refusal> {
+    ) -> Result<ClientResponse<Body<ResponseBody>>, Refusal> {
         trace.upstream = Some(Arc::clone(upstream));
         let started = Clock::monotonic();
         let is_head = request.method() == Method::HEAD;
         let exchange = Exchange { pools: &self.pools, upstream, client: client.ip };
         let mut response = upstream::forward(exchange, &permit, &request, body).await?;
         trace.upstream_time = Some(started.elapsed());
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(upstream, &permit, response, asked);
         }
-        if response.status().is_success() && asked.as_ref().is_some_and(Asked::is_extended) {
+        if response.status.is_success() && asked.as_ref().is_some_and(Asked::is_extended) {
             return Err(Refusal::DeclinedUpgrade);
         }
-        clean_response_headers(&mut response, is_head);
-        if streams::is_long_lived(response.headers())
+        clean_fields(&mut response.fields, response.status, is_head);
+        if streams::is_long_lived(&response.fields)
             && let Some(caller) = permit.caller()
         {
             let cut = self.streams.watch(&caller.principal);
-            response.body_mut().cut_when(cut);
+            response.body.cut_when(cut);
         }
         Ok(response.map(Body::Stream))
     }
@@ -176,11 +178,11 @@ impl Gateway {
         &self,
         upstream: &Upstream,
         permit: &Permit,
-        mut response: Response<ResponseBody>,
+        mut response: ClientResponse<ResponseBody>,
         asked: Option<Asked>,
-    ) -> Result<Response<Body<ResponseBody>>, Refusal> {
-        let (client, status) = asked.ok_or(Refusal::UnaskedUpgrade)?.settle(response.headers_mut())?;
-        let server = response.body_mut().take_upgraded().ok_or(Refusal::UnaskedUpgrade)?;
+    ) -> Result<ClientResponse<Body<ResponseBody>>, Refusal> {
+        let (client, status) = asked.ok_or(Refusal::UnaskedUpgrade)?.settle(&mut response.fields)?;
+        let server = response.body.take_upgraded().ok_or(Refusal::UnaskedUpgrade)?;
         let cut = permit.caller().map(|caller| self.streams.watch(&caller.principal));
         tokio::task::spawn_local(upstream::tunnel(upstream::Tunnel {
             client,
@@ -188,7 +190,7 @@ impl Gateway {
             idle: upstream.patience.idle,
             cut,
         }));
-        *response.status_mut() = status;
+        response.status = status;
         Ok(response.map(|_| Body::empty()))
     }
 }
@@ -218,18 +220,15 @@ fn direct(uri: &mut Uri, target: &Target, route: &table::Route<Forwarding>) {
 }
 
 /// Framing is made anew on each side; only where there is no body does the length say something of its own (RFC 9110 section 8.6).
-fn clean_response_headers(response: &mut Response<ResponseBody>, is_head: bool) {
-    let status = response.status();
-    let headers = response.headers_mut();
-    remove_hop_by_hop(headers, &|_| false);
-    headers.remove(header::TRANSFER_ENCODING);
+fn clean_fields(fields: &mut Fields, status: StatusCode, is_head: bool) {
+    remove_connection_fields(fields);
     let says_length = match status {
         StatusCode::NO_CONTENT => false,
         StatusCode::NOT_MODIFIED => true,
         _ => is_head,
     };
     if !says_length {
-        headers.remove(header::CONTENT_LENGTH);
+        fields.remove(&header::CONTENT_LENGTH);
     }
 }
 

@@ -97,7 +97,7 @@ impl Refusal {
         }
         if let Self::WebSocketVersion = self {
             headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(websocket::VERSION));
-            upgrade::announce(headers);
+            headers.extend(upgrade::announcement());
         }
         if self.breaks_framing() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use http::{HeaderMap, header};
+use http::header;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::oneshot;
 
 use crate::auth::Revocations;
 use crate::auth::revocation::Ended;
+use crate::http::fields::Fields;
 use crate::identity::{Principal, SessionId, UserId};
 
 /// Fewer sessions than this are never swept.
@@ -30,8 +31,8 @@ struct Waiting {
 }
 
 /// Returns whether a response can outlive its session by much: event streams and gRPC.
-pub fn is_long_lived(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+pub fn is_long_lived(fields: &Fields) -> bool {
+    let kind = fields.first(&header::CONTENT_TYPE).unwrap_or_default();
     let begins_with = |name: &[u8]| kind.len() >= name.len() && kind[..name.len()].eq_ignore_ascii_case(name);
     begins_with(b"text/event-stream") || begins_with(b"application/grpc")
 }

@@ -1,12 +1,13 @@
 //! Upgrades: WebSocket and nothing else, asked for over HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441); the app is always asked over
 //! HTTP/1.1. Any other `Upgrade` is ignored, as RFC 9110 section 7.8 allows; any other `:protocol` is refused.
 
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
 use hyper::ext::Protocol;
 
 use super::Refusal;
 use crate::http::body::{ClientBody, Upgrade};
-use crate::http::header::{connection_lists, remove_hop_by_hop};
+use crate::http::fields::Fields;
+use crate::http::header::{connection_lists, remove_connection_fields};
 use crate::http::websocket::{self, accept_of, fresh_key};
 
 /// A WebSocket that a client asks for.
@@ -52,7 +53,7 @@ impl Asked {
 
     /// Sets what asks the app: fields that hop-by-hop cleaning took away, and those that HTTP/2 doesn't have.
     pub(super) fn ask_app(&self, headers: &mut HeaderMap) {
-        announce(headers);
+        headers.extend(announcement());
         if let Some(key) = &self.key {
             headers.remove(header::SEC_WEBSOCKET_ACCEPT);
             headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(websocket::VERSION));
@@ -62,21 +63,23 @@ impl Asked {
 
     /// Returns the client's end, and the status by which it learns that the app has switched; `headers` are those of the app's 101,
     /// and the client's afterwards.
-    pub(super) fn settle(self, headers: &mut HeaderMap) -> Result<(Upgrade, StatusCode), Refusal> {
-        if !is_websocket(headers) {
+    pub(super) fn settle(self, fields: &mut Fields) -> Result<(Upgrade, StatusCode), Refusal> {
+        if !is_websocket(fields.values(&header::UPGRADE)) {
             return Err(Refusal::UnaskedUpgrade);
         }
-        let accepted = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+        let accepted = fields.first(&header::SEC_WEBSOCKET_ACCEPT);
         if self.key.as_ref().is_some_and(|key| accepted != Some(accept_of(key).as_bytes())) {
             return Err(Refusal::UnaskedUpgrade);
         }
-        remove_hop_by_hop(headers, &|_| false);
+        remove_connection_fields(fields);
         if self.key.is_none() {
-            announce(headers);
+            for (name, value) in announcement() {
+                fields.append(name, value);
+            }
             return Ok((self.client, StatusCode::SWITCHING_PROTOCOLS));
         }
-        headers.remove(header::SEC_WEBSOCKET_ACCEPT);
-        headers.remove(header::CONTENT_LENGTH);
+        fields.remove(&header::SEC_WEBSOCKET_ACCEPT);
+        fields.remove(&header::CONTENT_LENGTH);
         Ok((self.client, StatusCode::OK))
     }
 }
@@ -85,20 +88,21 @@ fn asks_over_http_1<B>(request: &Request<B>) -> bool {
     *request.method() == Method::GET
         && request.headers().contains_key(header::UPGRADE)
         && connection_lists(request.headers(), b"upgrade")
-        && is_websocket(request.headers())
+        && is_websocket(request.headers().get_all(header::UPGRADE).iter().map(HeaderValue::as_bytes))
 }
 
 /// Returns whether the one `Upgrade` field says `websocket`.
-fn is_websocket(headers: &HeaderMap) -> bool {
-    let mut fields = headers.get_all(header::UPGRADE).iter();
-    let only = fields.next().is_some_and(|field| field.as_bytes().eq_ignore_ascii_case(b"websocket"));
+fn is_websocket<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> bool {
+    let only = fields.next().is_some_and(|field| field.eq_ignore_ascii_case(b"websocket"));
     only && fields.next().is_none()
 }
 
-/// Sets the two fields that say which protocol is meant.
-pub(super) fn announce(headers: &mut HeaderMap) {
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+/// Returns the two fields that say which protocol is meant.
+pub(super) fn announcement() -> [(HeaderName, HeaderValue); 2] {
+    [
+        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+    ]
 }
 
 /// Whether a version is named that is not ours. An app may find a request without any in order, or decline it.

@@ -7,8 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -72,13 +70,6 @@ impl HttpBody for ClientBody {
 pub enum Body<S> {
     Whole(Option<Bytes>),
     Stream(S),
-}
-
-/// Returns the answer to HEAD: that of GET, its length said, its body left out (RFC 9110 section 9.3.2).
-pub fn left_out(response: Response<Bytes>) -> Response<Bytes> {
-    let (mut parts, body) = response.into_parts();
-    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    Response::from_parts(parts, Bytes::new())
 }
 
 impl<S> Body<S> {

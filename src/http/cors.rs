@@ -9,6 +9,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::fields::Fields;
+
 /// The origins whose scripts may read answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
@@ -58,20 +60,22 @@ impl Origins {
     }
 
     /// Says on an answer whether a script of `origin` may read it, in place of what an app said of that.
-    pub fn mark(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
-        headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
-        headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+    pub fn mark(&self, origin: Option<&HeaderValue>, fields: &mut Fields) {
+        fields.remove(&ACCESS_CONTROL_ALLOW_ORIGIN);
+        fields.remove(&ACCESS_CONTROL_ALLOW_CREDENTIALS);
         match self {
-            Self::Any => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))),
+            Self::Any => fields.append(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
             Self::These(_) => {
                 // On every answer: a cache must not hand one origin's answer to another.
-                vary_by_origin(headers);
+                vary_by_origin(fields);
                 let Some(origin) = origin.filter(|origin| self.includes(origin)) else { return };
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-                headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+                fields.append(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+                fields.append(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             }
         }
-        headers.entry(ACCESS_CONTROL_EXPOSE_HEADERS).or_insert(SHOWN);
+        if !fields.contains(&ACCESS_CONTROL_EXPOSE_HEADERS) {
+            fields.append(ACCESS_CONTROL_EXPOSE_HEADERS, SHOWN);
+        }
     }
 
     fn includes(&self, origin: &HeaderValue) -> bool {
@@ -87,11 +91,9 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue
     fields.next().filter(|_| fields.next().is_none())
 }
 
-fn vary_by_origin(headers: &mut HeaderMap) {
-    let is_named =
-        |list: &str| list.split(',').any(|name| ["*", "origin"].contains(&&*name.trim().to_ascii_lowercase()));
-    if !headers.get_all(VARY).iter().any(|list| list.to_str().is_ok_and(is_named)) {
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+fn vary_by_origin(fields: &mut Fields) {
+    if !fields.list_holds(&VARY, b"*") && !fields.list_holds(&VARY, b"origin") {
+        fields.append(VARY, HeaderValue::from_static("Origin"));
     }
 }
 
@@ -106,10 +108,11 @@ mod tests {
     }
 
     fn marked(origins: &Origins, origin: &'static str, app: &[(HeaderName, &'static str)]) -> HeaderMap {
-        let mut headers: HeaderMap =
+        let headers: HeaderMap =
             app.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        origins.mark(Some(&HeaderValue::from_static(origin)), &mut headers);
-        headers
+        let mut fields = Fields::from(headers);
+        origins.mark(Some(&HeaderValue::from_static(origin)), &mut fields);
+        fields.into_map()
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod hop;
 pub mod names;
 
 pub use filter::IdentityFilter;
-pub use hop::{connection_lists, remove_forbidden_trailers, remove_hop_by_hop};
+pub use hop::{connection_lists, lists, remove_connection_fields, remove_forbidden_trailers, remove_hop_by_hop};
 
 /// A header name as CGI, WSGI and PHP merge names: lower case, every character but letters and digits read as `-`.
 pub fn folded(name: &str) -> impl Iterator<Item = u8> + Clone {

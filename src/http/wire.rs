@@ -13,7 +13,7 @@ use http::StatusCode;
 
 pub use chunk::{ChunkScanner, Progress};
 use fields::read_fields;
-pub use fields::{append_field, append_fields, append_length};
+pub use fields::{append_field, append_fields, append_length, append_line};
 pub use head::{Framing, Head, blame_oversize, check_head, find_head_end, read_head};
 pub use pieces::{BadChunk, Chunks, Piece};
 

@@ -1,12 +1,14 @@
 //! Scripts of other origins: their preflights are answered here, and every answer to them, refusals too, says whether they may
 //! read it. Called by `dispatch`, for our own endpoints and for routes that share theirs.
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, header};
 
 use super::dispatch::{Answer, Edge};
 use crate::gateway::Trace;
 use crate::http::body::Body;
 use crate::http::cors;
+use crate::http::fields::Fields;
+use crate::http::response::ClientResponse;
 use crate::http::target::Target;
 use crate::telemetry::metrics::AccessKind;
 
@@ -24,10 +26,9 @@ pub fn preflight<B>(edge: &Edge, target: &Target, request: &Request<B>, trace: &
     }
     trace.access = Some(AccessKind::Own);
     trace.is_shared = true;
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    *answer.headers_mut() = origins.preflight_headers(request.headers());
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut answer = ClientResponse::new(StatusCode::NO_CONTENT, Body::empty());
+    answer.fields = origins.preflight_headers(request.headers()).into();
+    answer.fields.append(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(answer)
 }
 
@@ -38,8 +39,8 @@ pub fn origin<B>(edge: &Edge, request: &Request<B>) -> Option<HeaderValue> {
 }
 
 /// Says on the answer whether a script of `origin` may read it, if it is to something that is shared.
-pub fn mark(edge: &Edge, trace: &Trace, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+pub fn mark(edge: &Edge, trace: &Trace, origin: Option<&HeaderValue>, fields: &mut Fields) {
     if let Some(origins) = edge.rules.cors.as_ref().filter(|_| trace.is_shared) {
-        origins.mark(origin, headers);
+        origins.mark(origin, fields);
     }
 }

@@ -18,9 +18,10 @@ use crate::api::Api;
 use crate::clock::Clock;
 use crate::gateway::upgrade::is_extended_connect;
 use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
-use crate::http::body::{Body, ClientBody, left_out};
+use crate::http::body::{Body, ClientBody};
 use crate::http::client::ClientAddr;
 use crate::http::problem::RefusalCode;
+use crate::http::response::{ClientResponse, left_out};
 use crate::http::target::Target;
 use crate::live::Reader;
 use crate::telemetry::access::Format;
@@ -59,7 +60,7 @@ pub struct Dispatch {
     pub ids: RequestIds,
 }
 
-pub type Answer = Response<Body<ResponseBody>>;
+pub type Answer = ClientResponse<Body<ResponseBody>>;
 
 impl Handler for Dispatch {
     type Stream = Observed;
@@ -68,7 +69,7 @@ impl Handler for Dispatch {
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
         request: Box<Request<ClientBody>>,
-    ) -> Response<Body<Observed>> {
+    ) -> ClientResponse<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
         let client = ClientAddr::read(connection.peer, request.headers(), &edge.rules.trusted_proxies);
         let mut visit = Visit::begin(&self, &edge, client, &request);
@@ -76,19 +77,19 @@ impl Handler for Dispatch {
         let answered = self.answer(&edge, &connection, request, &mut visit).await;
         match answered {
             Ok(mut response) => {
-                cross_origin::mark(&edge, &visit.trace, origin.as_ref(), response.headers_mut());
+                cross_origin::mark(&edge, &visit.trace, origin.as_ref(), &mut response.fields);
                 self.conclude(response, visit)
             }
             Err(refusal) => {
                 let mut response = self.refused(refusal, &mut visit);
-                cross_origin::mark(&edge, &visit.trace, origin.as_ref(), response.headers_mut());
+                cross_origin::mark(&edge, &visit.trace, origin.as_ref(), &mut response.fields);
                 self.conclude_whole(&response, &mut visit);
                 response.map(Body::from)
             }
         }
     }
 
-    fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Observed>> {
+    fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> ClientResponse<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
         let mut visit = Visit::unreadable(self, &edge, connection.peer, *reason);
         let response = self.refused(Refusal::Unreadable(reason.problem()), &mut visit);
@@ -131,7 +132,7 @@ impl Dispatch {
             let (authenticator, headers) = (&self.gateway.authenticator, request.headers());
             let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, request.method(), headers);
             let answer = Box::pin(answer).await?;
-            return Ok(answer.map(Body::from));
+            return Ok(answer.map(Body::from).into());
         }
         if let Some(answer) = cross_origin::preflight(edge, target, &request, &mut visit.trace) {
             return Ok(answer);
@@ -144,7 +145,7 @@ impl Dispatch {
             let mut answer = Box::pin(self.ask_office(edge, &ingress, request, &mut visit.bytes_in)).await?;
             visit.trace.caller = answer.extensions_mut().remove();
             visit.refused = answer.extensions_mut().remove().map(|RefusalCode(code)| code);
-            return Ok(answer.map(Body::from));
+            return Ok(answer.map(Body::from).into());
         }
         self.gateway.serve(&edge.rules, ingress, request, &mut visit.trace).await
     }
@@ -180,23 +181,23 @@ impl Dispatch {
     }
 
     /// Returns the answer to a request that is refused.
-    fn refused(&self, refusal: Refusal, visit: &mut Visit) -> Response<Bytes> {
+    fn refused(&self, refusal: Refusal, visit: &mut Visit) -> ClientResponse<Bytes> {
         self.note(&refusal, visit);
         visit.refused = Some(refusal.code());
         let response = refusal.into_response();
-        if visit.asks_head() { left_out(response) } else { response }
+        if visit.asks_head() { left_out(response) } else { response }.into()
     }
 
     /// Writes the access line of an answer that is all there.
-    fn conclude_whole(&self, response: &Response<Bytes>, visit: &mut Visit) {
-        visit.status = response.status();
-        visit.bytes_out = response.body().len() as u64;
+    fn conclude_whole(&self, response: &ClientResponse<Bytes>, visit: &mut Visit) {
+        visit.status = response.status;
+        visit.bytes_out = response.body.len() as u64;
         visit.record(self);
     }
 
     /// Sees to the access line of an answer, now or when its body has ended.
-    fn conclude(self: Rc<Self>, response: Answer, mut visit: Box<Visit>) -> Response<Body<Observed>> {
-        visit.status = response.status();
+    fn conclude(self: Rc<Self>, response: Answer, mut visit: Box<Visit>) -> ClientResponse<Body<Observed>> {
+        visit.status = response.status;
         response.map(|body| match body {
             Body::Whole(bytes) => {
                 visit.bytes_out = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
@@ -224,9 +225,8 @@ impl Dispatch {
 
 /// Returns the answer to `OPTIONS *`: that we are here. What a resource allows, only its app could say.
 fn describe_server() -> Answer {
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut answer = ClientResponse::new(StatusCode::NO_CONTENT, Body::empty());
+    answer.fields.append(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 

@@ -32,7 +32,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use acceptor::{Crew, Seat};
@@ -42,6 +42,7 @@ use worker::{Message, Post};
 
 use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
+use crate::http::response::ClientResponse;
 use crate::http::wire::Violation;
 use crate::live::Live;
 
@@ -56,11 +57,11 @@ pub trait Handler: 'static {
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
         request: Box<Request<ClientBody>>,
-    ) -> impl Future<Output = Response<Body<Self::Stream>>>;
+    ) -> impl Future<Output = ClientResponse<Body<Self::Stream>>>;
 
     /// Returns the answer to what could not be read as a request; the connection, or the HTTP/2 stream, ends with it. See
     /// [`Unreadable::problem`].
-    fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Self::Stream>>;
+    fn refuse(&self, connection: &ConnectionInfo, reason: &Unreadable) -> ClientResponse<Body<Self::Stream>>;
 }
 
 /// The connection a request came on.

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::Empty;
 use tokio::runtime::Handle;
 
 use super::{ConnectionInfo, Handler, Server, Settings, StartError, Unreadable, side_settings};
 use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
+use crate::http::response::ClientResponse;
 
 /// What is asked for the state of each part: nothing is missing, or the parts that are not ready.
 type Ready = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Vec<String>>> + Send>> + Send + Sync>;
@@ -54,7 +55,7 @@ struct Ops {
     office: Handle,
 }
 
-type Answer = Response<Body<Empty<Bytes>>>;
+type Answer = ClientResponse<Body<Empty<Bytes>>>;
 
 impl Handler for Ops {
     type Stream = Empty<Bytes>;
@@ -63,7 +64,7 @@ impl Handler for Ops {
         let is_head = request.method() == Method::HEAD;
         if !is_head && request.method() != Method::GET {
             let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD");
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            answer.fields.append(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
         match request.uri().path() {
@@ -81,7 +82,7 @@ impl Handler for Ops {
     }
 
     fn refuse(&self, _connection: &ConnectionInfo, reason: &Unreadable) -> Answer {
-        reason.problem().into_response().map(Body::from)
+        reason.problem().into_response().map(Body::from).into()
     }
 }
 
@@ -98,13 +99,12 @@ impl Ops {
 }
 
 fn plain(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Body::from(body.into()));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut answer = ClientResponse::new(status, Body::from(body.into()));
+    answer.fields.append(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.fields.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
 fn refusal(status: StatusCode, code: &'static str, detail: &str) -> Answer {
-    Problem::new(status, code, detail).into_response().map(Body::from)
+    Problem::new(status, code, detail).into_response().map(Body::from).into()
 }

@@ -13,6 +13,7 @@ use http_body_util::Empty;
 use super::{ConnectionInfo, Handler, Server, Settings, StartError, Unreadable, side_settings};
 use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
+use crate::http::response::ClientResponse;
 use crate::http::target::Target;
 
 /// Where to send whom.
@@ -41,16 +42,16 @@ impl Handler for Redirect {
         self: Rc<Self>,
         _connection: Rc<ConnectionInfo>,
         request: Box<Request<ClientBody>>,
-    ) -> Response<Body<Self::Stream>> {
+    ) -> ClientResponse<Body<Self::Stream>> {
         let answer = match Target::read(&request) {
             Ok(target) => self.0.answer(&target),
             Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_target", error.to_string())),
         };
-        answer.unwrap_or_else(Problem::into_response).map(Body::from)
+        answer.unwrap_or_else(Problem::into_response).map(Body::from).into()
     }
 
-    fn refuse(&self, _connection: &ConnectionInfo, reason: &Unreadable) -> Response<Body<Self::Stream>> {
-        reason.problem().into_response().map(Body::from)
+    fn refuse(&self, _connection: &ConnectionInfo, reason: &Unreadable) -> ClientResponse<Body<Self::Stream>> {
+        reason.problem().into_response().map(Body::from).into()
     }
 }
 

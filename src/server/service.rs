@@ -22,6 +22,7 @@ use super::pulse::{Flight, Pulse};
 use super::{ConnectionInfo, Handler, Unreadable, http2};
 use crate::http::body::{Body, ClientBody, Duplex};
 use crate::http::problem::Problem;
+use crate::http::response::ClientResponse;
 
 /// What every answer of an HTTP/2 connection is made from.
 pub struct Service<H> {
@@ -40,7 +41,7 @@ impl<H: Handler> Service<H> {
         if let Err(violation) = http2::check(&request) {
             let refusal = self.handler.refuse(&self.connection, &Unreadable::MalformedStream(violation));
             let ending = Ending::Reset { is_due: false };
-            return Ok(refusal.map(|body| Tracked { body, ending, _flight: flight }));
+            return Ok(refusal.into_response().map(|body| Tracked { body, ending, _flight: flight }));
         }
         let upgrade = (*request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
         let request = Box::new(request.map(|incoming| {
@@ -51,7 +52,7 @@ impl<H: Handler> Service<H> {
             body
         }));
         let response = handle(Rc::clone(&self.handler), Rc::clone(&self.connection), request).await;
-        Ok(response.map(|body| Tracked { body, ending: Ending::Plain, _flight: flight }))
+        Ok(response.into_response().map(|body| Tracked { body, ending: Ending::Plain, _flight: flight }))
     }
 }
 
@@ -65,7 +66,7 @@ pub async fn handle<H: Handler>(
     handler: Rc<H>,
     connection: Rc<ConnectionInfo>,
     request: Box<Request<ClientBody>>,
-) -> Response<Body<H::Stream>> {
+) -> ClientResponse<Body<H::Stream>> {
     let answer = std::pin::pin!(handler.handle(connection, request));
     match CatchUnwind(answer).await {
         Ok(response) => response,
@@ -76,9 +77,9 @@ pub async fn handle<H: Handler>(
     }
 }
 
-pub fn internal_error<S>() -> Response<Body<S>> {
+pub fn internal_error<S>() -> ClientResponse<Body<S>> {
     let detail = "the gateway failed while it answered this request";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response().map(Body::from)
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response().map(Body::from).into()
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

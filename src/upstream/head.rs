@@ -3,12 +3,11 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode};
+use bytes::BytesMut;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
 
-use crate::http::header::connection_lists;
-use crate::http::wire::append_field;
+use crate::http::fields::{Fields, Line};
 
 /// The longest head of a response, and the most fields in it.
 pub(super) const HEAD_LENGTH: usize = 32 * 1024;
@@ -19,8 +18,6 @@ const FIELDS: usize = 100;
 pub(super) enum BadHead {
     #[error("the response head is malformed: {0}")]
     Malformed(httparse::Error),
-    #[error("the response head holds a field that is none")]
-    InvalidField,
     #[error("the response head is longer than {HEAD_LENGTH} bytes")]
     TooLong,
     #[error("the status is none")]
@@ -43,7 +40,7 @@ pub(super) enum Framing {
 #[derive(Debug)]
 pub(super) struct ResponseHead {
     pub status: StatusCode,
-    pub headers: HeaderMap,
+    pub fields: Fields,
     pub framing: Framing,
     /// Whether the connection can carry another request after this response.
     pub keeps_alive: bool,
@@ -65,58 +62,39 @@ pub(super) fn take_head(bytes: &mut BytesMut, method: &Method) -> Result<Option<
     let start = bytes.as_ptr().addr();
     let place = |text: &[u8]| {
         let at = text.as_ptr().addr() - start;
-        [at, at + text.len()].map(|at| u16::try_from(at).expect("a head is shorter than that"))
+        [at, at + text.len()].map(|at| u32::try_from(at).expect("a head is shorter than that"))
     };
-    let mut places = [FieldPlace::default(); FIELDS];
-    let count = response.headers.len();
-    for (field, slot) in response.headers.iter().zip(&mut places) {
-        *slot = FieldPlace { name: place(field.name.as_bytes()), value: place(field.value) };
-    }
-    let head = bytes.split_to(length).freeze();
-    let headers = headers_at(&head, &places[..count])?;
-    let framing = framing(method, status, is_http_11, &headers)?;
-    let keeps_alive = framing != Framing::UntilClose && keeps_alive(&headers, is_http_11);
-    Ok(Some(ResponseHead { status, headers, framing, keeps_alive }))
-}
-
-/// From where to where in a head the name and the value of a field stand.
-#[derive(Clone, Copy, Default)]
-struct FieldPlace {
-    name: [u16; 2],
-    value: [u16; 2],
-}
-
-/// Returns the fields at these places; values share the head's memory.
-fn headers_at(head: &Bytes, places: &[FieldPlace]) -> Result<HeaderMap, BadHead> {
-    let range = |[from, to]: [u16; 2]| usize::from(from)..usize::from(to);
-    let mut headers = HeaderMap::with_capacity(places.len());
-    for place in places {
-        let value = head.slice(range(place.value));
-        append_field(&mut headers, &head[range(place.name)], value).ok_or(BadHead::InvalidField)?;
-    }
-    Ok(headers)
+    let lines = response.headers.iter().map(|field| {
+        let ([name, colon], [value, end]) = (place(field.name.as_bytes()), place(field.value));
+        Line { name, colon, value, end }
+    });
+    let lines = lines.collect();
+    let fields = Fields::given(bytes.split_to(length).freeze(), lines);
+    let framing = framing(method, status, is_http_11, &fields)?;
+    let keeps_alive = framing != Framing::UntilClose && keeps_alive(&fields, is_http_11);
+    Ok(Some(ResponseHead { status, fields, framing, keeps_alive }))
 }
 
 /// Returns how the body is delimited (RFC 9112 section 6.3).
-fn framing(method: &Method, status: StatusCode, is_http_11: bool, headers: &HeaderMap) -> Result<Framing, BadHead> {
+fn framing(method: &Method, status: StatusCode, is_http_11: bool, fields: &Fields) -> Result<Framing, BadHead> {
     let has_none = *method == Method::HEAD
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if has_none {
         return Ok(Framing::Length(0));
     }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = fields.values(&TRANSFER_ENCODING);
     if let Some(coding) = codings.next() {
-        let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+        let is_chunked = coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
         return if is_chunked && is_http_11 { Ok(Framing::Chunked) } else { Err(BadHead::InvalidCoding) };
     }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut lengths = fields.values(&CONTENT_LENGTH);
     let Some(first) = lengths.next() else { return Ok(Framing::UntilClose) };
     // The same number twice is allowed, and sent by apps behind careless frameworks.
     if lengths.any(|other| other != first) {
         return Err(BadHead::InvalidLength);
     }
-    parse_length(first.as_bytes()).map(Framing::Length).ok_or(BadHead::InvalidLength)
+    parse_length(first).map(Framing::Length).ok_or(BadHead::InvalidLength)
 }
 
 fn parse_length(digits: &[u8]) -> Option<u64> {
@@ -127,15 +105,18 @@ fn parse_length(digits: &[u8]) -> Option<u64> {
 }
 
 /// What says both is read as chunked, and trusted with nothing after it (RFC 9112 section 6.3, case 3).
-fn keeps_alive(headers: &HeaderMap, is_http_11: bool) -> bool {
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+fn keeps_alive(fields: &Fields, is_http_11: bool) -> bool {
+    if fields.contains(&TRANSFER_ENCODING) && fields.contains(&CONTENT_LENGTH) {
         return false;
     }
-    if is_http_11 { !connection_lists(headers, b"close") } else { connection_lists(headers, b"keep-alive") }
+    let says = |option| fields.list_holds(&CONNECTION, option);
+    if is_http_11 { !says(b"close") } else { says(b"keep-alive") }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     fn read(head: &str) -> Result<Option<ResponseHead>, BadHead> {
@@ -156,7 +137,7 @@ mod tests {
         let mut bytes = BytesMut::from(&whole[..]);
         let head = take_head(&mut bytes, &Method::GET).unwrap().unwrap();
         assert_eq!((head.status, head.framing, head.keeps_alive), (StatusCode::CREATED, Framing::Length(3), true));
-        assert_eq!(head.headers.get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(head.fields.values(&HeaderName::from_static("x-a")).collect::<Vec<_>>(), [b"1", b"2"]);
         assert_eq!(&bytes[..], b"abc");
     }
 

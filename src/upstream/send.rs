@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Method, Request, Response};
+use http::{Method, Request};
 use http_body::Body as _;
 
 use super::connect::connect;
@@ -15,6 +15,7 @@ use super::head::ResponseHead;
 use super::{BodyError, InFlight, Patience, Pools, RequestBody, ResponseBody, Server, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::http::outgoing::Outgoing;
+use crate::http::response::ClientResponse;
 use crate::policy::Permit;
 
 /// A request on its way, and what it needs to get there.
@@ -26,7 +27,7 @@ pub struct Exchange<'a> {
 
 /// What came of one try.
 enum Tried {
-    Answered(Response<ResponseBody>),
+    Answered(ClientResponse<ResponseBody>),
     /// Nothing of the request can have been acted on; this is its body.
     Unsent(RequestBody, UpstreamError),
     Failed(UpstreamError),
@@ -38,7 +39,7 @@ pub async fn forward(
     _permit: &Permit,
     request: &Request<()>,
     mut body: RequestBody,
-) -> Result<Response<ResponseBody>, UpstreamError> {
+) -> Result<ClientResponse<ResponseBody>, UpstreamError> {
     let retries = exchange.upstream.patience.retries as usize;
     let is_repeatable = is_repeatable(request, &body);
     let mut server = exchange.upstream.pick(exchange.client);
@@ -96,7 +97,7 @@ impl Exchange<'_> {
             let failure = match self.converse(&mut conversation).await {
                 Ok(head) => {
                     let body = ResponseBody::new(conversation, &head, &pool, self.upstream.patience.idle, in_flight);
-                    return Tried::Answered(response(head, body));
+                    return Tried::Answered(ClientResponse { status: head.status, fields: head.fields, body });
                 }
                 Err(failure) => failure,
             };
@@ -129,13 +130,6 @@ impl Exchange<'_> {
             }
         }
     }
-}
-
-fn response(head: ResponseHead, body: ResponseBody) -> Response<ResponseBody> {
-    let mut response = Response::new(body);
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    response
 }
 
 /// Returns who must do something by when: the client, while the upstream waits for bytes that it owes; else the upstream,

@@ -29,6 +29,7 @@ use vestibule::gateway::{Gateway, Ingress, Refusal, Trace, identity_headers};
 use vestibule::http::body::{Body, ClientBody};
 use vestibule::http::client::ClientAddr;
 use vestibule::http::header::IdentityFilter;
+use vestibule::http::response::ClientResponse;
 use vestibule::http::target::Target;
 use vestibule::http::wire::{check_head, find_head_end};
 use vestibule::identity::{Caller, Principal, Role, SessionId, UserId};
@@ -313,7 +314,7 @@ async fn pass(
         now: NOW,
     };
     let request = Box::new(request.map(|body| ClientBody::new(body.map_err(Into::into))));
-    gateway.serve(rules, ingress, request, &mut Trace::default()).await
+    gateway.serve(rules, ingress, request, &mut Trace::default()).await.map(ClientResponse::into_response)
 }
 
 fn forwarding(app: SocketAddr) -> Forwarding {

@@ -5,17 +5,21 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::names::{HOP_BY_HOP, NEVER_IN_TRAILERS, NEVER_NOMINATED};
 use super::{folded_eq, folded_starts_with};
+use crate::http::fields::Fields;
 
 /// Removes what belongs to the connection the message came by: the known fields, and what `Connection` lists. It can list
 /// what it likes: `is_protected` names, those that carry the request itself and `X-Forwarded-*` stay. `TE: trailers` stays,
 /// since whoever accepts trailers should get them through us.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap, is_protected: &dyn Fn(&HeaderName) -> bool) {
-    let present = headers.keys().filter_map(place_of).fold(0_u32, |places, place| places | 1 << place);
+    let present = headers
+        .keys()
+        .filter_map(|name| place_of(name.as_str().as_bytes()))
+        .fold(0_u32, |places, place| places | 1 << place);
     if present == 0 {
         return;
     }
     for name in nominated(headers) {
-        if !is_never_nominated(&name) && !is_protected(&name) {
+        if !is_never_nominated(name.as_str()) && !is_protected(&name) {
             headers.remove(name);
         }
     }
@@ -32,9 +36,31 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap, is_protected: &dyn Fn(&HeaderN
 
 /// Whether `Connection` lists an option (RFC 9110 section 7.6.1).
 pub fn connection_lists(headers: &HeaderMap, option: &[u8]) -> bool {
-    let fields = headers.get_all(CONNECTION).iter();
-    let mut listed = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b','));
-    listed.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option))
+    headers.get_all(CONNECTION).iter().any(|field| lists(field.as_bytes(), option))
+}
+
+/// Whether a list has an option in it (RFC 9110 section 5.6.1).
+pub fn lists(list: &[u8], option: &[u8]) -> bool {
+    list.split(|&byte| byte == b',').any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option))
+}
+
+/// Removes what belongs to the connection that an answer came by, with all that its `Connection` lists but the fields that carry
+/// the answer itself.
+pub fn remove_connection_fields(fields: &mut Fields) {
+    if !fields.names().any(is_hop_by_hop) {
+        return;
+    }
+    let listed: Vec<u8> = fields.values(&CONNECTION).collect::<Vec<_>>().join(&b',');
+    let is_nominated = |name: &[u8]| lists(&listed, name) && !is_never_nominated(&lower_case(name));
+    fields.remove_where(|name| is_hop_by_hop(name) || is_nominated(name));
+}
+
+fn lower_case(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).to_ascii_lowercase()
+}
+
+fn is_hop_by_hop(name: &[u8]) -> bool {
+    place_of(name).is_some()
 }
 
 /// Removes from a trailer section, of either direction, what may only stand in a head.
@@ -65,7 +91,7 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
 const EVERYDAY: [&[u8]; 4] = [b"keep-alive", b"close", b"upgrade", b"te"];
 
 /// Returns where in the list a name stands. The lengths are looked at first: on most requests that is all there is to do.
-fn place_of(name: &HeaderName) -> Option<usize> {
+fn place_of(name: &[u8]) -> Option<usize> {
     const LENGTHS: u64 = {
         let mut lengths = 0;
         let mut at = 0;
@@ -75,15 +101,14 @@ fn place_of(name: &HeaderName) -> Option<usize> {
         }
         lengths
     };
-    let name = name.as_str();
     if name.len() >= 64 || LENGTHS & (1 << name.len()) == 0 {
         return None;
     }
-    HOP_BY_HOP.iter().position(|known| *known == name)
+    HOP_BY_HOP.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
-fn is_never_nominated(name: &HeaderName) -> bool {
-    folded_starts_with(name.as_str(), "x-forwarded-") || NEVER_NOMINATED.contains(&name.as_str())
+fn is_never_nominated(name: &str) -> bool {
+    folded_starts_with(name, "x-forwarded-") || NEVER_NOMINATED.contains(&name)
 }
 
 fn is_forbidden_trailer(name: &str) -> bool {
@@ -92,5 +117,5 @@ fn is_forbidden_trailer(name: &str) -> bool {
 }
 
 fn lists_trailers(field: &HeaderValue) -> bool {
-    field.as_bytes().split(|&byte| byte == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    lists(field.as_bytes(), b"trailers")
 }

@@ -46,14 +46,18 @@ pub fn append_field(headers: &mut HeaderMap, name: &[u8], value: Bytes) -> Optio
 /// Appends one line for each field.
 pub fn append_fields<'a>(fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>, out: &mut Vec<u8>) {
     for (name, value) in fields {
-        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
-        // Once for all four, which are then copied without another look.
-        out.reserve(name.len() + value.len() + 4);
-        out.extend_from_slice(name);
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
+        append_line(name.as_str().as_bytes(), value.as_bytes(), out);
     }
+}
+
+/// Appends the line of one field.
+pub fn append_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    // Once for all four, which are then copied without another look.
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends the line that says how long a body is.

@@ -3,15 +3,15 @@
 use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::header::{CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
-use http::response::Parts;
-use http::{HeaderName, StatusCode};
+use http::StatusCode;
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http_body::Body;
 
 use crate::clock::Clock;
-use crate::http::header::connection_lists;
+use crate::http::fields::Fields;
 use crate::http::outgoing::Left;
-use crate::http::wire::{Head, append_fields, append_length};
+use crate::http::response::ClientResponse;
+use crate::http::wire::{Head, append_length};
 
 /// How one answer is framed.
 pub(super) struct Plan {
@@ -25,10 +25,10 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Returns how to frame `body`, whatever the fields say.
-    pub(super) fn new(parts: &Parts, body: &impl Body, said: &Head, is_head: bool) -> Self {
-        let length = body.size_hint().exact();
-        let may_have_content = !parts.status.is_informational()
-            && !matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    pub(super) fn new(response: &ClientResponse<impl Body>, said: &Head, is_head: bool) -> Self {
+        let length = response.body.size_hint().exact();
+        let may_have_content = !response.status.is_informational()
+            && !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let left = match length {
             _ if is_head || !may_have_content => Left::Nothing,
             Some(0) => Left::Nothing,
@@ -36,24 +36,26 @@ impl Plan {
             None if said.http_10 => Left::UntilClose,
             None => Left::Chunks,
         };
-        let persists = left != Left::UntilClose && !connection_lists(&parts.headers, b"close");
+        let persists = left != Left::UntilClose && !response.fields.list_holds(&CONNECTION, b"close");
         let told = if is_head { length.filter(|length| *length > 0) } else { length };
-        let keeps_told = is_head || parts.status == StatusCode::NOT_MODIFIED;
+        let keeps_told = is_head || response.status == StatusCode::NOT_MODIFIED;
         Self { left, told: told.filter(|_| may_have_content), keeps_told, persists }
     }
 
     /// Returns the head.
-    pub(super) fn head(&self, parts: &Parts, said: &Head, persists: bool) -> Vec<u8> {
+    pub(super) fn head(&self, status: StatusCode, mut fields: Fields, said: &Head, persists: bool) -> Vec<u8> {
         let mut head = Vec::with_capacity(1024);
         head.extend_from_slice(b"HTTP/1.1 ");
-        head.extend_from_slice(parts.status.as_str().as_bytes());
+        head.extend_from_slice(status.as_str().as_bytes());
         head.extend_from_slice(b" ");
-        head.extend_from_slice(parts.status.canonical_reason().unwrap_or_default().as_bytes());
+        head.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
         head.extend_from_slice(b"\r\n");
-        let headers = &parts.headers;
-        let tells = self.keeps_told && headers.contains_key(CONTENT_LENGTH);
-        let frames = |name: &HeaderName| (*name == CONTENT_LENGTH && !tells) || *name == TRANSFER_ENCODING;
-        append_fields(headers.iter().filter(|(name, _)| !frames(name)), &mut head);
+        fields.remove(&TRANSFER_ENCODING);
+        let tells = self.keeps_told && fields.contains(&CONTENT_LENGTH);
+        if !tells {
+            fields.remove(&CONTENT_LENGTH);
+        }
+        fields.write(&mut head);
         match (self.left, self.told) {
             (Left::Chunks, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             (Left::Nothing | Left::Length(_), Some(length)) if !tells => {
@@ -61,16 +63,16 @@ impl Plan {
             }
             (Left::Nothing | Left::Length(_) | Left::UntilClose, _) => {}
         }
-        if parts.status != StatusCode::SWITCHING_PROTOCOLS {
+        if status != StatusCode::SWITCHING_PROTOCOLS {
             match (persists, said.http_10) {
-                (false, _) if !connection_lists(&parts.headers, b"close") => {
+                (false, _) if !fields.list_holds(&CONNECTION, b"close") => {
                     head.extend_from_slice(b"connection: close\r\n");
                 }
                 (true, true) => head.extend_from_slice(b"connection: keep-alive\r\n"),
                 (true | false, _) => {}
             }
         }
-        if !headers.contains_key(DATE) {
+        if !fields.contains(&DATE) {
             append_date(&mut head);
         }
         head.extend_from_slice(b"\r\n");
@@ -123,20 +125,14 @@ mod tests {
         }
     }
 
-    fn framed(
-        status: u16,
-        field: Option<(&str, &str)>,
-        body: &impl Body,
-        said: &Head,
-        is_head: bool,
-    ) -> (Left, String) {
+    fn framed(status: u16, field: Option<(&str, &str)>, body: impl Body, said: &Head, is_head: bool) -> (Left, String) {
         let mut response = Response::builder().status(status).header("date", "now");
         if let Some((name, value)) = field {
             response = response.header(name, value);
         }
-        let (parts, ()) = response.body(()).unwrap().into_parts();
-        let plan = Plan::new(&parts, body, said, is_head);
-        let head = plan.head(&parts, said, said.persists && plan.persists);
+        let response = ClientResponse::from(response.body(body).unwrap());
+        let plan = Plan::new(&response, said, is_head);
+        let head = plan.head(response.status, response.fields, said, said.persists && plan.persists);
         let text = String::from_utf8(head).unwrap();
         let (_, fields) = text.split_once("date: now\r\n").unwrap();
         (plan.left, fields.trim_end().replace("\r\n", "|"))
@@ -149,7 +145,6 @@ mod tests {
     #[test]
     fn an_answer_is_framed_by_its_body_and_not_by_what_its_fields_say() {
         let (new, old) = (said(false, true), said(true, true));
-        let empty: OurBody<Full<Bytes>> = OurBody::empty();
         for (status, field, head, expected) in [
             (200, None, false, (Left::Length(3), "content-length: 3")),
             (200, Some(("content-length", "9")), false, (Left::Length(3), "content-length: 3")),
@@ -159,14 +154,20 @@ mod tests {
             (304, Some(("content-length", "9")), false, (Left::Nothing, "content-length: 9")),
             (304, None, false, (Left::Nothing, "")),
         ] {
-            let (left, fields) = framed(status, field, &three(), &new, head);
+            let (left, fields) = framed(status, field, three(), &new, head);
             assert_eq!((left, fields.as_str()), expected, "{status} {field:?} {head}");
         }
-        assert_eq!(framed(200, None, &empty, &new, false), (Left::Nothing, "content-length: 0".into()));
-        assert_eq!(framed(200, Some(("content-length", "9")), &empty, &new, true).1, "content-length: 9");
-        assert_eq!(framed(200, None, &empty, &new, true).1, "");
-        assert_eq!(framed(200, None, &Endless, &new, false), (Left::Chunks, "transfer-encoding: chunked".into()));
-        assert_eq!(framed(200, None, &Endless, &old, false), (Left::UntilClose, "connection: close".into()));
+        assert_eq!(
+            framed(200, None, OurBody::<Full<Bytes>>::empty(), &new, false),
+            (Left::Nothing, "content-length: 0".into())
+        );
+        assert_eq!(
+            framed(200, Some(("content-length", "9")), OurBody::<Full<Bytes>>::empty(), &new, true).1,
+            "content-length: 9"
+        );
+        assert_eq!(framed(200, None, OurBody::<Full<Bytes>>::empty(), &new, true).1, "");
+        assert_eq!(framed(200, None, Endless, &new, false), (Left::Chunks, "transfer-encoding: chunked".into()));
+        assert_eq!(framed(200, None, Endless, &old, false), (Left::UntilClose, "connection: close".into()));
     }
 
     #[test]
@@ -178,7 +179,7 @@ mod tests {
             (true, true, None, "connection: keep-alive"),
             (true, false, None, "connection: close"),
         ] {
-            let (_, fields) = framed(204, field, &three(), &said(old, persists), false);
+            let (_, fields) = framed(204, field, three(), &said(old, persists), false);
             assert_eq!(fields, expected, "{old} {persists} {field:?}");
         }
     }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, StatusCode};
 use tokio::sync::oneshot;
 
 use super::drive::Farewell;
@@ -21,6 +21,7 @@ use super::service::{self, handle};
 use super::{ConnectionInfo, Handler, Unreadable};
 use crate::http::body::{Body, ClientBody};
 use crate::http::outgoing::{Left, Outgoing, Unsent};
+use crate::http::response::ClientResponse;
 use crate::http::stream::Stream;
 use crate::http::wire::Head;
 use answer::Plan;
@@ -83,7 +84,7 @@ impl<H: Handler> Connection<H> {
         let is_head = *request.method() == Method::HEAD;
         let switch = self.give_body(&said, request.body_mut());
         let Some(response) = self.ask_handler(request).await else { return After::Drop };
-        let is_switch = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let is_switch = response.status == StatusCode::SWITCHING_PROTOCOLS;
         let switch = switch.filter(|offered| is_switch && !offered.is_closed());
         if is_switch && switch.is_none() {
             tracing::error!("an upgrade was answered that the request had not asked for");
@@ -98,7 +99,7 @@ impl<H: Handler> Connection<H> {
         After::Drop
     }
 
-    async fn ask_handler(&self, request: Box<Request<ClientBody>>) -> Option<Response<Body<H::Stream>>> {
+    async fn ask_handler(&self, request: Box<Request<ClientBody>>) -> Option<ClientResponse<Body<H::Stream>>> {
         let mut answering = pin!(handle(Rc::clone(&self.handler), Rc::clone(&self.info), request));
         self.unless_gone(|context| answering.as_mut().poll(context)).await
     }
@@ -124,12 +125,12 @@ impl<H: Handler> Connection<H> {
     }
 
     /// Sends an answer to its end.
-    async fn answer(&self, response: Response<Body<H::Stream>>, said: &Head, is_head: bool) -> After {
+    async fn answer(&self, response: ClientResponse<Body<H::Stream>>, said: &Head, is_head: bool) -> After {
         let may_persist = self.wire.begin_answer() && said.persists;
-        let (parts, body) = response.into_parts();
-        let plan = Plan::new(&parts, &body, said, is_head);
+        let plan = Plan::new(&response, said, is_head);
         let persists = may_persist && plan.persists;
-        let mut outgoing = Outgoing::new(plan.head(&parts, said, persists), plan.left, body);
+        let head = plan.head(response.status, response.fields, said, persists);
+        let mut outgoing = Outgoing::new(head, plan.left, response.body);
         let mut is_gathered = false;
         let sent = self.unless_gone(|context| {
             if !is_gathered {

@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 
 use super::{ConnectionInfo, Handler, Server, Settings, Unreadable};
 use crate::http::body::{Body, ClientBody};
+use crate::http::response::ClientResponse;
 
 /// Longer than anything here takes; a test that gets this far has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,7 +45,7 @@ struct Echo {
     kept: RefCell<Option<ClientBody>>,
 }
 
-type Answer = Response<Body<Cut>>;
+type Answer = ClientResponse<Body<Cut>>;
 
 /// A body that breaks off after three bytes.
 struct Cut {
@@ -85,7 +86,7 @@ impl Handler for Echo {
                 self.signals.release.notified().await;
                 text("declined")
             }
-            "/cut" => Response::new(Body::Stream(Cut { is_begun: false })),
+            "/cut" => ClientResponse::new(StatusCode::OK, Body::Stream(Cut { is_begun: false })),
             "/upgrade" => upgrade(*request),
             "/keep" => {
                 *self.kept.borrow_mut() = Some(request.into_body());
@@ -108,7 +109,7 @@ impl Handler for Echo {
     }
 
     fn refuse(&self, _connection: &ConnectionInfo, reason: &Unreadable) -> Answer {
-        reason.problem().into_response().map(Body::from)
+        reason.problem().into_response().map(Body::from).into()
     }
 }
 
@@ -122,19 +123,17 @@ fn upgrade(mut request: Request<ClientBody>) -> Answer {
         let _ = tokio::io::copy(&mut reader, &mut writer).await;
     });
     let mut answer = status(StatusCode::SWITCHING_PROTOCOLS);
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    answer.headers_mut().insert(UPGRADE, HeaderValue::from_static("echo"));
+    answer.fields.append(CONNECTION, HeaderValue::from_static("upgrade"));
+    answer.fields.append(UPGRADE, HeaderValue::from_static("echo"));
     answer
 }
 
 fn text(text: impl Into<Bytes>) -> Answer {
-    Response::new(Body::from(text.into()))
+    ClientResponse::new(StatusCode::OK, Body::from(text.into()))
 }
 
 fn status(status: StatusCode) -> Answer {
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = status;
-    answer
+    ClientResponse::new(status, Body::empty())
 }
 
 fn settings() -> Settings {

@@ -1,0 +1,220 @@
+//! The fields of an answer: those that came stand where they came, in the section's own memory, and go on as the lines they were;
+//! those that were set follow. A list, because messages have few: looking one up costs less than a map does to make and to drop.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::header::lists;
+use super::wire::{append_field, append_line};
+
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    section: Bytes,
+    given: Vec<Line>,
+    set: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Where in the section a field stands: its name from `name` to `colon`, its value from `value` to `end`.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    pub name: u32,
+    pub colon: u32,
+    pub value: u32,
+    pub end: u32,
+}
+
+impl Line {
+    fn range(from: u32, to: u32) -> std::ops::Range<usize> {
+        from as usize..to as usize
+    }
+}
+
+impl Fields {
+    /// Returns the fields at `given` in `section`, each of them a name and a value without white space around it, and no other.
+    pub fn given(section: Bytes, given: Vec<Line>) -> Self {
+        Self { section, given, set: Vec::new() }
+    }
+
+    fn name(&self, line: &Line) -> &[u8] {
+        &self.section[Line::range(line.name, line.colon)]
+    }
+
+    fn value(&self, line: &Line) -> &[u8] {
+        &self.section[Line::range(line.value, line.end)]
+    }
+
+    /// Returns every name, as it was written.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        let set = self.set.iter().map(|(name, _)| name.as_str().as_bytes());
+        self.given.iter().map(|line| self.name(line)).chain(set)
+    }
+
+    /// Returns the values of every field of that name.
+    pub fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        let given = self.given.iter().filter(move |line| is(self.name(line), name)).map(|line| self.value(line));
+        given.chain(self.set.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_bytes()))
+    }
+
+    pub fn first<'a>(&'a self, name: &'a HeaderName) -> Option<&'a [u8]> {
+        self.values(name).next()
+    }
+
+    pub fn contains(&self, name: &HeaderName) -> bool {
+        self.first(name).is_some()
+    }
+
+    /// Whether a list has an option in it, such as `close` in `Connection` (RFC 9110 section 5.6.1).
+    pub fn list_holds(&self, name: &HeaderName, option: &[u8]) -> bool {
+        self.values(name).any(|list| lists(list, option))
+    }
+
+    /// Takes out the fields whose name `is_out`.
+    pub fn remove_where(&mut self, mut is_out: impl FnMut(&[u8]) -> bool) {
+        let section = &self.section;
+        self.given.retain(|line| !is_out(&section[Line::range(line.name, line.colon)]));
+        self.set.retain(|(name, _)| !is_out(name.as_str().as_bytes()));
+    }
+
+    pub fn remove(&mut self, name: &HeaderName) {
+        self.remove_where(|other| is(other, name));
+    }
+
+    /// Sets a field in place of all others of that name.
+    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.remove(&name);
+        self.append(name, value);
+    }
+
+    pub fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.set.push((name, value));
+    }
+
+    /// Appends one line for each field.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        // Of lines that follow each other and are written as we would, many go in one copy.
+        let mut run = 0..0;
+        for line in &self.given {
+            let is_plain = line.value == line.colon + 2
+                && self.section[Line::range(line.colon, line.value)] == *b": "
+                && self.section.get(Line::range(line.end, line.end + 2)) == Some(b"\r\n");
+            let whole = Line::range(line.name, line.end + 2);
+            if is_plain && whole.start == run.end {
+                run.end = whole.end;
+                continue;
+            }
+            out.extend_from_slice(&self.section[run]);
+            run = if is_plain { whole } else { 0..0 };
+            if !is_plain {
+                append_line(self.name(line), self.value(line), out);
+            }
+        }
+        out.extend_from_slice(&self.section[run]);
+        for (name, value) in &self.set {
+            append_line(name.as_str().as_bytes(), value.as_bytes(), out);
+        }
+    }
+
+    /// Returns them as HTTP/2's library takes them. A given field that it can't take is left out; the grammars are the same.
+    pub fn into_map(self) -> HeaderMap {
+        let mut map = HeaderMap::with_capacity(self.given.len() + self.set.len());
+        for line in &self.given {
+            let value = self.section.slice(Line::range(line.value, line.end));
+            let _ = append_field(&mut map, &self.section[Line::range(line.name, line.colon)], value);
+        }
+        for (name, value) in self.set {
+            map.append(name, value);
+        }
+        map
+    }
+}
+
+impl From<HeaderMap> for Fields {
+    fn from(map: HeaderMap) -> Self {
+        let mut fields = Self { set: Vec::with_capacity(map.len()), ..Self::default() };
+        let mut last = None;
+        for (name, value) in map {
+            // A map says a name once for all of its values.
+            last = name.or(last);
+            fields.set.extend(last.clone().map(|name| (name, value)));
+        }
+        fields
+    }
+}
+
+fn is(written: &[u8], name: &HeaderName) -> bool {
+    written.eq_ignore_ascii_case(name.as_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{CONTENT_TYPE, SERVER, SET_COOKIE, VARY};
+
+    use super::*;
+
+    /// Returns the fields of a section, as a parser would find them.
+    fn read(section: &'static str) -> Fields {
+        let at = |part: &str| u32::try_from(part.as_ptr().addr() - section.as_ptr().addr()).unwrap();
+        let lines = section.lines().map(|line| {
+            let (name, value) = line.split_once(':').unwrap();
+            let value = value.trim();
+            let [name_at, value_at] = [at(name), at(value)];
+            let length = |part: &str| u32::try_from(part.len()).unwrap();
+            Line { name: name_at, colon: name_at + length(name), value: value_at, end: value_at + length(value) }
+        });
+        Fields::given(Bytes::from_static(section.as_bytes()), lines.collect())
+    }
+
+    fn written(fields: &Fields) -> String {
+        let mut out = Vec::new();
+        fields.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    const SECTION: &str =
+        "Server: a\r\nvary:\tx \r\nContent-Type: b\r\nset-cookie: c\r\nSet-Cookie: d\nVary: \r\nX-Y: e\r\n";
+
+    #[test]
+    fn what_is_not_touched_goes_on_as_it_came_in_lines_of_one_form() {
+        let all = "Server: a\r\nvary: x\r\nContent-Type: b\r\nset-cookie: c\r\nSet-Cookie: d\r\nVary: \r\nX-Y: e\r\n";
+        assert_eq!(written(&read(SECTION)), all);
+    }
+
+    #[test]
+    fn a_name_is_found_and_taken_out_however_it_is_written() {
+        let mut fields = read(SECTION);
+        assert_eq!(fields.values(&SET_COOKIE).collect::<Vec<_>>(), [b"c", b"d"]);
+        assert_eq!((fields.first(&VARY), fields.contains(&SERVER)), (Some(&b"x"[..]), true));
+        fields.remove(&SET_COOKIE);
+        fields.remove(&SERVER);
+        assert_eq!(written(&fields), "vary: x\r\nContent-Type: b\r\nVary: \r\nX-Y: e\r\n");
+    }
+
+    #[test]
+    fn what_is_set_takes_the_place_of_every_other() {
+        let mut fields = read(SECTION);
+        fields.append(VARY, HeaderValue::from_static("y"));
+        fields.set(VARY, HeaderValue::from_static("z"));
+        fields.set(CONTENT_TYPE, HeaderValue::from_static("f"));
+        let expected = "Server: a\r\nset-cookie: c\r\nSet-Cookie: d\r\nX-Y: e\r\nvary: z\r\ncontent-type: f\r\n";
+        assert_eq!(written(&fields), expected);
+    }
+
+    #[test]
+    fn a_map_of_them_holds_the_same_and_comes_back() {
+        let mut fields = read(SECTION);
+        fields.append(VARY, HeaderValue::from_static("z"));
+        let map = fields.into_map();
+        let values = |name| map.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join("|");
+        assert_eq!([values(VARY), values(SET_COOKIE), values(SERVER)], ["x||z", "c|d", "a"]);
+        let again = Fields::from(map.clone());
+        assert_eq!(again.values(&VARY).count(), 3);
+        assert_eq!(again.into_map(), map);
+    }
+
+    #[test]
+    fn an_option_is_found_in_a_list_of_any_spelling() {
+        let fields = read("Connection: x, Close\r\nconnection:  keep-alive,\r\n");
+        let holds = |option: &[u8]| fields.list_holds(&http::header::CONNECTION, option);
+        assert_eq!([holds(b"close"), holds(b"keep-alive"), holds(b"clos")], [true, true, false]);
+    }
+}
