@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use http::HeaderName;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::http::fields::Lookup;
 use crate::token::api_key;
 
 /// Which header is read, and which schemes in it.
@@ -59,12 +60,14 @@ pub enum Presented<'a> {
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Returns what `headers` present in the places that are looked at. With a bearer token alone it allocates nothing.
-pub fn read<'a>(headers: &'a HeaderMap, settings: &BearerSettings, accepted: Accepted) -> Presented<'a> {
-    let mut found = if accepted.bearer { bearer(headers, settings) } else { Presented::Nothing };
-    let others =
-        [(accepted.basic, basic as fn(&'a HeaderMap) -> Presented<'a>), (accepted.api_key_header, api_key_header)];
-    for (_, read) in others.into_iter().filter(|(is_read, _)| *is_read) {
-        found = match (found, read(headers)) {
+pub fn read<'a>(fields: &'a impl Lookup, settings: &BearerSettings, accepted: Accepted) -> Presented<'a> {
+    let mut found = if accepted.bearer { bearer(fields, settings) } else { Presented::Nothing };
+    let others = [
+        if accepted.basic { basic(fields) } else { Presented::Nothing },
+        if accepted.api_key_header { api_key_header(fields) } else { Presented::Nothing },
+    ];
+    for other in others {
+        found = match (found, other) {
             (found, Presented::Nothing | Presented::Foreign) => found,
             (Presented::Nothing | Presented::Foreign, other) => other,
             (Presented::Token(..) | Presented::Repeated, Presented::Token(..) | Presented::Repeated) => {
@@ -75,8 +78,8 @@ pub fn read<'a>(headers: &'a HeaderMap, settings: &BearerSettings, accepted: Acc
     found
 }
 
-fn bearer<'a>(headers: &'a HeaderMap, settings: &BearerSettings) -> Presented<'a> {
-    match one(headers, &settings.header) {
+fn bearer<'a>(fields: &'a impl Lookup, settings: &BearerSettings) -> Presented<'a> {
+    match one(fields, &settings.header) {
         Ok(Some(field)) => classify(field, settings),
         Ok(None) => Presented::Nothing,
         Err(Several) => Presented::Repeated,
@@ -84,8 +87,7 @@ fn bearer<'a>(headers: &'a HeaderMap, settings: &BearerSettings) -> Presented<'a
 }
 
 /// Returns what one field holds.
-fn classify<'a>(field: &'a HeaderValue, settings: &BearerSettings) -> Presented<'a> {
-    let bytes = field.as_bytes();
+fn classify<'a>(bytes: &'a [u8], settings: &BearerSettings) -> Presented<'a> {
     if settings.schemes.is_empty() {
         return Presented::Token(Place::Bearer, text(bytes).into());
     }
@@ -96,19 +98,21 @@ fn classify<'a>(field: &'a HeaderValue, settings: &BearerSettings) -> Presented<
     Presented::Token(Place::Bearer, text(rest).into())
 }
 
-fn api_key_header(headers: &HeaderMap) -> Presented<'_> {
-    let Some(first) = headers.get(API_KEY) else { return Presented::Nothing };
-    let Some(key) = Some(text(first.as_bytes())).filter(|text| api_key::looks_like_one(text)) else {
+fn api_key_header(fields: &impl Lookup) -> Presented<'_> {
+    let name = API_KEY;
+    let mut keys = fields.values(&name);
+    let Some(first) = keys.next() else { return Presented::Nothing };
+    let Some(key) = Some(text(first)).filter(|text| api_key::looks_like_one(text)) else {
         return Presented::Foreign;
     };
-    if headers.get_all(API_KEY).iter().count() > 1 {
+    if keys.next().is_some() {
         return Presented::Repeated;
     }
     Presented::Token(Place::ApiKeyHeader, key.into())
 }
 
-fn basic(headers: &HeaderMap) -> Presented<'_> {
-    match one(headers, &AUTHORIZATION) {
+fn basic(fields: &impl Lookup) -> Presented<'_> {
+    match one(fields, &AUTHORIZATION) {
         Ok(Some(field)) => match basic_key(field) {
             Some(key) => Presented::Token(Place::Basic, key.into()),
             None => Presented::Foreign,
@@ -118,8 +122,8 @@ fn basic(headers: &HeaderMap) -> Presented<'_> {
 }
 
 /// Returns the password of Basic credentials (RFC 7617) if it is meant to be a key of ours; the user name says nothing.
-pub fn basic_key(field: &HeaderValue) -> Option<String> {
-    let (scheme, rest) = split_scheme(field.as_bytes());
+pub fn basic_key(field: &[u8]) -> Option<String> {
+    let (scheme, rest) = split_scheme(field);
     if !scheme.eq_ignore_ascii_case(b"basic") {
         return None;
     }
@@ -139,10 +143,10 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
 
 struct Several;
 
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Several> {
-    let mut fields = headers.get_all(name).iter();
-    let first = fields.next();
-    if fields.next().is_some() { Err(Several) } else { Ok(first) }
+fn one<'a>(fields: &'a impl Lookup, name: &HeaderName) -> Result<Option<&'a [u8]>, Several> {
+    let mut values = fields.values(name);
+    let first = values.next();
+    if values.next().is_some() { Err(Several) } else { Ok(first) }
 }
 
 fn split_scheme(bytes: &[u8]) -> (&[u8], &[u8]) {
@@ -156,6 +160,8 @@ fn text(bytes: &[u8]) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderValue};
+
     use super::*;
 
     fn presented(fields: &[&'static str]) -> String {

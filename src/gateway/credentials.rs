@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 
 use super::refuse::Refusal;
 use super::rules::Rules;
 use crate::auth::Authenticator;
 use crate::auth::bearer::{self, Accepted, Place, Presented};
 use crate::clock::Timestamp;
+use crate::http::fields::{Fields, Lookup};
 use crate::identity::Caller;
 
 /// Somebody who is asking, and where their credential stood.
@@ -19,13 +20,13 @@ pub struct Identified {
 
 /// Returns whom the headers' credential stands for; `None` if there is none of ours.
 pub async fn identify(
-    headers: &HeaderMap,
+    fields: &Fields,
     rules: &Rules,
     accepted: Accepted,
     authenticator: &Authenticator,
     now: Timestamp,
 ) -> Result<Option<Identified>, Refusal> {
-    match bearer::read(headers, &rules.bearer, accepted) {
+    match bearer::read(fields, &rules.bearer, accepted) {
         Presented::Nothing | Presented::Foreign => Ok(None),
         Presented::Repeated => Err(Refusal::RepeatedCredential),
         Presented::Token(place, token) => {
@@ -37,35 +38,36 @@ pub async fn identify(
 
 /// Removes every credential of ours; an `Authorization` that is the app's own passes where the route did not use it. `used` is
 /// where the route found its caller's.
-pub fn remove_ours(headers: &mut HeaderMap, used: Option<Place>, rules: &Rules, authenticator: &Authenticator) {
+pub fn remove_ours(fields: &mut Fields, used: Option<Place>, rules: &Rules, authenticator: &Authenticator) {
     if rules.pass_authorization {
         return;
     }
     if used == Some(Place::Bearer) {
         // A single field is all there was.
-        headers.remove(&rules.bearer.header);
+        fields.remove(&rules.bearer.header);
     }
     for name in [&header::AUTHORIZATION, &bearer::API_KEY] {
-        remove_signed_by_us(headers, name, authenticator);
+        remove_signed_by_us(fields, name, authenticator);
     }
     if rules.bearer.header != header::AUTHORIZATION {
-        remove_signed_by_us(headers, &rules.bearer.header, authenticator);
+        remove_signed_by_us(fields, &rules.bearer.header, authenticator);
     }
 }
 
-fn remove_signed_by_us(headers: &mut HeaderMap, name: &HeaderName, authenticator: &Authenticator) {
-    let is_ours = |field: &HeaderValue| {
+fn remove_signed_by_us(fields: &mut Fields, name: &HeaderName, authenticator: &Authenticator) {
+    let is_ours = |field: &[u8]| {
         // Under whatever scheme it stands: the token is the last word.
-        let text = std::str::from_utf8(field.as_bytes()).unwrap_or_default();
+        let text = std::str::from_utf8(field).unwrap_or_default();
         text.split([' ', '\t', ',', '=', '"']).any(|word| authenticator.is_ours(word))
             || bearer::basic_key(field).is_some_and(|key| authenticator.is_ours(&key))
     };
-    if !headers.get_all(name).iter().any(is_ours) {
+    if !fields.values(name).any(is_ours) {
         return;
     }
-    let foreign: Vec<HeaderValue> = headers.get_all(name).iter().filter(|field| !is_ours(field)).cloned().collect();
-    headers.remove(name);
+    let foreign = fields.values(name).filter(|field| !is_ours(field)).map(HeaderValue::from_bytes);
+    let foreign: Vec<HeaderValue> = foreign.filter_map(Result::ok).collect();
+    fields.remove(name);
     for field in foreign {
-        headers.append(name.clone(), field);
+        fields.append(name.clone(), field);
     }
 }

@@ -2,13 +2,14 @@
 //! What it says of the request is believed only of a trusted proxy; from anyone else it can make the answer stricter, never looser.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
+use http::{HeaderName, HeaderValue, Method, Response, header};
 
 use super::refuse::Refusal;
 use super::rules::{Forwarding, Rules};
 use super::{Ingress, credentials};
 use crate::auth::Authenticator;
 use crate::auth::bearer::Accepted;
+use crate::http::fields::{Fields, Lookup, text};
 use crate::http::target::Target;
 use crate::identity::IdentityValues;
 use crate::policy::{self, Access, Demands, Denied, Permit};
@@ -35,9 +36,9 @@ pub async fn answer(
     authenticator: &Authenticator,
     ingress: &Ingress<'_>,
     method: &Method,
-    headers: &HeaderMap,
+    fields: &Fields,
 ) -> Result<Response<Bytes>, Refusal> {
-    let asked = asked(rules, ingress, method, headers)?;
+    let asked = asked(rules, ingress, method, fields)?;
     let route = match &asked {
         None => None,
         Some(asked) => Some(route_of(rules, asked)?),
@@ -53,7 +54,7 @@ pub async fn answer(
     let caller = match access {
         Access::Public => None,
         Access::Optional | Access::Protected(_) => {
-            let known = credentials::identify(headers, rules, accepted, authenticator, ingress.now).await?;
+            let known = credentials::identify(fields, rules, accepted, authenticator, ingress.now).await?;
             known.map(|known| known.caller)
         }
     };
@@ -68,9 +69,9 @@ fn route_of<'r>(rules: &'r Rules, asked: &Asked) -> Result<&'r Route<Forwarding>
     route.ok_or(Refusal::Denied(Denied::MissingRole))
 }
 
-fn asked(rules: &Rules, ingress: &Ingress<'_>, method: &Method, headers: &HeaderMap) -> Result<Option<Asked>, Refusal> {
-    let method = told_method(headers)?.unwrap_or_else(|| method.clone());
-    let mut told = told_target(headers, ingress.target.host())?;
+fn asked(rules: &Rules, ingress: &Ingress<'_>, method: &Method, fields: &Fields) -> Result<Option<Asked>, Refusal> {
+    let method = told_method(fields)?.unwrap_or_else(|| method.clone());
+    let mut told = told_target(fields, ingress.target.host())?;
     // Envoy puts the original path behind the prefix it was given.
     let rest = rules.after_forward_auth(ingress.target.path_and_query()).unwrap_or_default();
     if rest.starts_with('/') {
@@ -81,25 +82,25 @@ fn asked(rules: &Rules, ingress: &Ingress<'_>, method: &Method, headers: &Header
 
 /// Returns the target that the headers name. A proxy sets the header that it knows and lets the client's own of the other names
 /// through: where there are several, only one is its word, so all must say the same.
-fn told_target(headers: &HeaderMap, own_host: &str) -> Result<Option<Target>, Refusal> {
-    let host = text(headers, &FORWARDED_HOST)?.unwrap_or(own_host);
+fn told_target(fields: &Fields, own_host: &str) -> Result<Option<Target>, Refusal> {
+    let host = said(fields, &FORWARDED_HOST)?.unwrap_or(own_host);
     let mut told = None;
     for name in &ORIGINAL {
-        if let Some(original) = text(headers, name)? {
+        if let Some(original) = said(fields, name)? {
             agree(&mut told, read_original(original, host)?)?;
         }
     }
-    if let Some(path) = text(headers, &FORWARDED_URI)? {
+    if let Some(path) = said(fields, &FORWARDED_URI)? {
         agree(&mut told, read_target(host, path)?)?;
     }
     Ok(told)
 }
 
 /// Returns the method that the headers name, by the same rule.
-fn told_method(headers: &HeaderMap) -> Result<Option<Method>, Refusal> {
+fn told_method(fields: &Fields) -> Result<Option<Method>, Refusal> {
     let mut told = None;
     for name in [&ORIGINAL_METHOD, &FORWARDED_METHOD] {
-        if let Some(method) = text(headers, name)? {
+        if let Some(method) = said(fields, name)? {
             agree(&mut told, Method::from_bytes(method.as_bytes()).map_err(|_| unreadable())?)?;
         }
     }
@@ -130,13 +131,13 @@ fn read_target(authority: &str, path: &str) -> Result<Target, Refusal> {
 }
 
 /// Returns the value of a header that may be there once.
-fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
-    let mut fields = headers.get_all(name).iter();
-    let Some(only) = fields.next() else { return Ok(None) };
-    if fields.next().is_some() {
+fn said<'h>(fields: &'h Fields, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+    let mut values = fields.values(name);
+    let Some(only) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
         return Err(unreadable());
     }
-    only.to_str().map(Some).map_err(|_| unreadable())
+    text(only).map(Some).ok_or_else(unreadable)
 }
 
 /// Proxies understand 401 and 403 and treat all else as their own failure: what can't be read is refused like what is not allowed.
@@ -161,11 +162,12 @@ fn admitted(rules: &Rules, permit: &Permit) -> Response<Bytes> {
 mod tests {
     use super::*;
 
-    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let field = |(name, value): &(&'static str, &'static str)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        };
-        fields.iter().map(field).collect()
+    fn headers(given: &[(&'static str, &'static str)]) -> Fields {
+        let mut fields = Fields::default();
+        for (name, value) in given {
+            fields.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        fields
     }
 
     fn path(fields: &[(&'static str, &'static str)]) -> Option<String> {

@@ -4,10 +4,11 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 
 use super::Ingress;
 use super::rules::{Rules, ViaValues};
+use crate::http::fields::{Fields, Lookup, text};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -81,23 +82,29 @@ impl OriginValues {
 }
 
 /// Sets Host, `X-Forwarded-*`, `Forwarded`, `Via` and `X-Request-Id` for the upstream.
-pub fn rewrite(headers: &mut HeaderMap, ingress: &Ingress<'_>, rules: &Rules, origins: &Origins) {
+pub fn rewrite(fields: &mut Fields, ingress: &Ingress<'_>, rules: &Rules, origins: &Origins) {
     let OriginValues { address, element, host } = origins.values(ingress);
-    let scheme = scheme(headers, ingress);
-    let public_host = vouched(headers, &HOST, ingress).unwrap_or_else(|| host.clone());
+    let scheme = scheme(fields, ingress);
+    let public_host = vouched(fields, &HOST, ingress).and_then(value).unwrap_or_else(|| host.clone());
     let chain = |name: &HeaderName, own: HeaderValue| {
-        let before = ingress.client.behind_proxy.then(|| joined(headers, name)).flatten();
+        let before = ingress.client.behind_proxy.then(|| joined(fields, name)).flatten();
         before.map_or_else(|| own.clone(), |before| ours(format!("{before}, {}", own.to_str().unwrap_or_default())))
     };
     let (addresses, elements) = (chain(&FOR, address), chain(&header::FORWARDED, element));
-    headers.insert(FOR, addresses);
-    headers.insert(header::FORWARDED, elements);
-    headers.insert(PROTO, HeaderValue::from_static(scheme));
-    headers.insert(HOST, public_host);
-    headers.insert(header::HOST, host);
-    headers.insert(REQUEST_ID, ingress.request_id.clone());
+    let set = [
+        (FOR, addresses),
+        (header::FORWARDED, elements),
+        (PROTO, HeaderValue::from_static(scheme)),
+        (HOST, public_host),
+        (header::HOST, host),
+        (REQUEST_ID, ingress.request_id.clone()),
+    ];
+    fields.remove_where(|given| set.iter().any(|(name, _)| given.eq_ignore_ascii_case(name.as_str().as_bytes())));
+    for (name, value) in set {
+        fields.append(name, value);
+    }
     if let Some(via) = &rules.via {
-        append_via(headers, via, ingress);
+        append_via(fields, via, ingress);
     }
 }
 
@@ -107,9 +114,8 @@ fn ours(text: String) -> HeaderValue {
 }
 
 /// Returns how the client reached the outermost proxy that is trusted.
-pub fn scheme(headers: &HeaderMap, ingress: &Ingress<'_>) -> &'static str {
-    let vouched = vouched(headers, &PROTO, ingress);
-    match vouched.as_ref().map(HeaderValue::as_bytes) {
+pub fn scheme(fields: &Fields, ingress: &Ingress<'_>) -> &'static str {
+    match vouched(fields, &PROTO, ingress) {
         Some(b"https") => "https",
         Some(b"http") => "http",
         Some(_) | None => own_scheme(ingress),
@@ -122,17 +128,19 @@ fn own_scheme(ingress: &Ingress<'_>) -> &'static str {
 }
 
 /// Returns the single value of a header that a trusted proxy vouches for.
-fn vouched(headers: &HeaderMap, name: &HeaderName, ingress: &Ingress<'_>) -> Option<HeaderValue> {
+fn vouched<'a>(fields: &'a Fields, name: &HeaderName, ingress: &Ingress<'_>) -> Option<&'a [u8]> {
     if !ingress.client.behind_proxy {
         return None;
     }
-    let mut fields = headers.get_all(name).iter();
-    let only = fields.next()?;
-    (fields.next().is_none() && !only.as_bytes().contains(&b',')).then(|| only.clone())
+    fields.only(name).filter(|only| !only.contains(&b','))
 }
 
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let fields: Vec<&str> = headers.get_all(name).iter().filter_map(|field| field.to_str().ok()).collect();
+fn value(bytes: &[u8]) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(bytes).ok()
+}
+
+fn joined(fields: &Fields, name: &HeaderName) -> Option<String> {
+    let fields: Vec<&str> = fields.values(name).filter_map(text).collect();
     (!fields.is_empty()).then(|| fields.join(", "))
 }
 
@@ -144,11 +152,11 @@ fn forwarded_element(peer: IpAddr, scheme: &str, host: &str) -> String {
     }
 }
 
-fn append_via(headers: &mut HeaderMap, via: &ViaValues, ingress: &Ingress<'_>) {
+fn append_via(fields: &mut Fields, via: &ViaValues, ingress: &Ingress<'_>) {
     let own = match ingress.version {
         http::Version::HTTP_2 => &via.http_2,
         http::Version::HTTP_10 => &via.http_10,
         _ => &via.http_11,
     };
-    headers.append(header::VIA, own.clone());
+    fields.append(header::VIA, own.clone());
 }

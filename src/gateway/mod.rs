@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use http::{Method, StatusCode, Uri, header};
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Timestamp};
@@ -23,8 +23,9 @@ use crate::http::body::{Body, ClientBody};
 use crate::http::client::ClientAddr;
 use crate::http::cookie::join_cookies;
 use crate::http::fields::Fields;
-use crate::http::header::{remove_connection_fields, remove_hop_by_hop};
+use crate::http::header::remove_hop_by_hop;
 use crate::http::method;
+use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 use crate::http::target::Target;
 use crate::identity::Caller;
@@ -84,18 +85,18 @@ impl Gateway {
         &self,
         rules: &Rules,
         ingress: Ingress<'_>,
-        mut request: Box<Request<ClientBody>>,
+        mut request: Box<ClientRequest<ClientBody>>,
         trace: &mut Trace,
     ) -> Result<ClientResponse<Body<ResponseBody>>, Refusal> {
         upgrade::adopt(&mut request);
-        if !method::is_served(request.method()) {
+        if !method::is_served(&request.method) {
             return Err(Refusal::MethodNotServed);
         }
         let target = ingress.target;
         let route = rules
             .routes
-            .find(target.host(), target.path(), request.method())
-            .ok_or_else(|| unserved(rules, target, request.method()))?;
+            .find(target.host(), target.path(), &request.method)
+            .ok_or_else(|| unserved(rules, target, &request.method))?;
         trace.route = Some(Arc::clone(&route.then.name));
         trace.access = Some(access_kind(&route.access));
         trace.is_shared = route.then.is_shared;
@@ -103,28 +104,26 @@ impl Gateway {
             return Err(Refusal::EncodedSlash);
         }
         rules.limits.admit(&route.then, ingress.client.network(), ingress.now)?;
-        let known = self.identify(rules, route, request.headers(), ingress.now).await?;
+        let known = self.identify(rules, route, &request.fields, ingress.now).await?;
         let (caller, used) = known.map(|known| (known.caller, known.place)).unzip();
         trace.caller.clone_from(&caller);
         let permit = policy::decide(&route.access, caller)?;
 
         let asked = upgrade::take(&mut request)?;
-        direct(request.uri_mut(), target, route);
-        let headers = request.headers_mut();
-        // Grown once, to hold what is set below.
-        headers.reserve(SET_FIELDS);
-        remove_hop_by_hop(headers, &|name| rules.is_kept_from_connection(name));
-        join_cookies(headers);
-        credentials::remove_ours(headers, used, rules, &self.authenticator);
-        identity_headers::replace(headers, &permit, rules);
-        forwarded::rewrite(headers, &ingress, rules, &self.origins);
+        direct(&mut request.uri, target, route);
+        let fields = &mut request.fields;
+        fields.reserve(SET_FIELDS);
+        remove_hop_by_hop(fields, &|name| rules.filter.is_identity(name));
+        join_cookies(fields);
+        credentials::remove_ours(fields, used, rules, &self.authenticator);
+        identity_headers::replace(fields, &permit, rules);
+        forwarded::rewrite(fields, &ingress, rules, &self.origins);
         if let Some(asked) = &asked {
-            asked.ask_app(headers);
+            asked.ask_app(fields);
         }
-        let (head, body) = (*request).into_parts();
-        let (request, body) = (Request::from_parts(head, ()), RequestBody::new(body, &rules.filter));
+        let body = RequestBody::new(std::mem::take(&mut request.body), &rules.filter);
         trace.bytes_in = body.bytes_in();
-        self.forward(&route.then.upstream, permit, (request, body), asked, (ingress.client, trace)).await
+        self.forward(&route.then.upstream, permit, (&request, body), asked, (ingress.client, trace)).await
     }
 
     /// Returns who is asking, if the route wants to know and they say. A credential that is shown and bad is never ignored.
@@ -132,13 +131,13 @@ impl Gateway {
         &self,
         rules: &Rules,
         route: &table::Route<Forwarding>,
-        headers: &HeaderMap,
+        fields: &Fields,
         now: Timestamp,
     ) -> Result<Option<Identified>, Refusal> {
         match route.access {
             Access::Public => Ok(None),
             Access::Optional | Access::Protected(_) => {
-                credentials::identify(headers, rules, route.then.credentials, &self.authenticator, now).await
+                credentials::identify(fields, rules, route.then.credentials, &self.authenticator, now).await
             }
         }
     }
@@ -147,15 +146,15 @@ impl Gateway {
         &self,
         upstream: &Arc<Upstream>,
         permit: Permit,
-        (request, body): (Request<()>, RequestBody),
+        (request, body): (&ClientRequest<ClientBody>, RequestBody),
         asked: Option<Asked>,
         (client, trace): (ClientAddr, &mut Trace),
     ) -> Result<ClientResponse<Body<ResponseBody>>, Refusal> {
         trace.upstream = Some(Arc::clone(upstream));
         let started = Clock::monotonic();
-        let is_head = request.method() == Method::HEAD;
+        let is_head = request.method == Method::HEAD;
         let exchange = Exchange { pools: &self.pools, upstream, client: client.ip };
-        let mut response = upstream::forward(exchange, &permit, &request, body).await?;
+        let mut response = upstream::forward(exchange, &permit, request, body).await?;
         trace.upstream_time = Some(started.elapsed());
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(upstream, &permit, response, asked);
@@ -221,7 +220,7 @@ fn direct(uri: &mut Uri, target: &Target, route: &table::Route<Forwarding>) {
 
 /// Framing is made anew on each side; only where there is no body does the length say something of its own (RFC 9110 section 8.6).
 fn clean_fields(fields: &mut Fields, status: StatusCode, is_head: bool) {
-    remove_connection_fields(fields);
+    remove_hop_by_hop(fields, &|_| false);
     let says_length = match status {
         StatusCode::NO_CONTENT => false,
         StatusCode::NOT_MODIFIED => true,

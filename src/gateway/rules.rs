@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use super::limits::{RequestLimits, RouteLimit};
@@ -97,12 +97,5 @@ impl Rules {
     pub fn after_forward_auth<'p>(&self, path: &'p str) -> Option<&'p str> {
         let rest = self.forward_auth_paths.iter().filter_map(|own| path.strip_prefix(own.as_str()));
         rest.into_iter().find(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-    }
-
-    /// Returns whether a `Connection` field has no say over a header: those that say who is asking and how they got here.
-    pub fn is_kept_from_connection(&self, name: &HeaderName) -> bool {
-        [header::AUTHORIZATION, header::COOKIE, header::HOST, header::FORWARDED].contains(name)
-            || name.as_str().starts_with("x-forwarded-")
-            || self.identity.names().any(|ours| ours == name)
     }
 }

@@ -4,8 +4,9 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::header::{FORWARDED, HeaderName};
-use http::{HeaderMap, HeaderValue};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::fields::{Fields, Lookup, text};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -21,11 +22,11 @@ pub struct ClientAddr {
 }
 
 impl ClientAddr {
-    pub fn read(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+    pub fn read(peer: SocketAddr, fields: &Fields, trusted: &[IpNet]) -> Self {
         let peer_ip = peer.ip().to_canonical();
         let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.contains(&ip));
         let behind_proxy = is_trusted(peer_ip);
-        let ip = if behind_proxy { first_untrusted(peer_ip, headers, is_trusted) } else { peer_ip };
+        let ip = if behind_proxy { first_untrusted(peer_ip, fields, is_trusted) } else { peer_ip };
         Self { peer, ip, behind_proxy }
     }
 
@@ -40,11 +41,12 @@ impl ClientAddr {
 
 /// Walks the hops from the nearest on. A hop that names no address (`unknown`, obfuscated, garbage) ends the walk:
 /// whoever stands before it is unknown, so the last good address answers for all.
-fn first_untrusted(peer: IpAddr, headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+fn first_untrusted(peer: IpAddr, fields: &Fields, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
     let (name, read_hop): (_, fn(&str) -> Option<IpAddr>) =
-        if headers.contains_key(FORWARDED) { (FORWARDED, forwarded_for) } else { (X_FORWARDED_FOR, hop_address) };
+        if fields.contains(&FORWARDED) { (FORWARDED, forwarded_for) } else { (X_FORWARDED_FOR, hop_address) };
     let mut nearest = peer;
-    for field in headers.get_all(name).iter().rev() {
+    let lists: Vec<&[u8]> = fields.values(&name).collect();
+    for field in lists.into_iter().rev() {
         for hop in hops(field).rev() {
             let Some(ip) = read_hop(hop) else { return nearest };
             nearest = ip;
@@ -58,8 +60,8 @@ fn first_untrusted(peer: IpAddr, headers: &HeaderMap, is_trusted: impl Fn(IpAddr
 
 /// Returns the list's elements. A field that isn't text is one element that names nobody.
 /// Quoted strings of `Forwarded` can hold a comma; none of those is an address, so cutting there only ends the walk.
-fn hops(field: &HeaderValue) -> std::str::Split<'_, char> {
-    field.to_str().unwrap_or("unknown").split(',')
+fn hops(field: &[u8]) -> std::str::Split<'_, char> {
+    text(field).unwrap_or("unknown").split(',')
 }
 
 /// Returns the address of the `for` parameter of one `forwarded-element` (RFC 7239 4).
@@ -102,6 +104,8 @@ fn is_node_port(port: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderValue};
+
     use super::*;
 
     fn client(peer: &str, fields: &[(&'static str, &str)]) -> ClientAddr {
@@ -110,7 +114,7 @@ mod tests {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let trusted = ["10.0.0.0/8".parse().unwrap(), "2001:db8:1::/48".parse().unwrap()];
-        ClientAddr::read(peer.parse().unwrap(), &headers, &trusted)
+        ClientAddr::read(peer.parse().unwrap(), &headers.into(), &trusted)
     }
 
     fn ip(peer: &str, fields: &[(&'static str, &str)]) -> String {
@@ -128,7 +132,7 @@ mod tests {
     #[test]
     fn without_trusted_proxies_nobody_is_believed() {
         let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.9"))]);
-        let client = ClientAddr::read("10.0.0.1:4000".parse().unwrap(), &headers, &[]);
+        let client = ClientAddr::read("10.0.0.1:4000".parse().unwrap(), &headers.into(), &[]);
         assert_eq!(client.ip.to_string(), "10.0.0.1");
     }
 

@@ -7,9 +7,9 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 
-use super::fields::Fields;
+use super::fields::{Fields, Lookup};
 
 /// The origins whose scripts may read answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,37 +26,37 @@ const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
 const SHOWN: HeaderValue = HeaderValue::from_static("WWW-Authenticate, Retry-After");
 
 /// Returns the method that a preflight asks for; `None`: the request is none.
-pub fn preflight_method(method: &Method, headers: &HeaderMap) -> Option<Method> {
+pub fn preflight_method(method: &Method, fields: &Fields) -> Option<Method> {
     if method != Method::OPTIONS {
         return None;
     }
-    only(headers, &ORIGIN)?;
-    Method::from_bytes(only(headers, &ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()
+    origin(fields)?;
+    Method::from_bytes(fields.only(&ACCESS_CONTROL_REQUEST_METHOD)?).ok()
 }
 
 /// Returns the origin that a request says it comes from; several are none.
-pub fn origin(headers: &HeaderMap) -> Option<&HeaderValue> {
-    only(headers, &ORIGIN)
+pub fn origin(fields: &Fields) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(fields.only(&ORIGIN)?).ok()
 }
 
 impl Origins {
     /// Returns the answer's headers to a preflight that [`preflight_method`] has found, without those of [`Origins::mark`].
     /// It allows what is asked for: the request itself will be judged.
-    pub fn preflight_headers(&self, asked: &HeaderMap) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        if !origin(asked).is_some_and(|origin| self.includes(origin)) {
-            return headers;
+    pub fn preflight_fields(&self, asked: &Fields) -> Fields {
+        let mut fields = Fields::default();
+        if !origin(asked).is_some_and(|origin| self.includes(&origin)) {
+            return fields;
         }
-        headers.insert(ACCESS_CONTROL_MAX_AGE, REMEMBERED);
+        fields.append(ACCESS_CONTROL_MAX_AGE, REMEMBERED);
         for (from, to) in [
             (ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_ALLOW_METHODS),
             (ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_ALLOW_HEADERS),
         ] {
-            if let Some(value) = only(asked, &from) {
-                headers.insert(to, value.clone());
+            if let Some(Ok(value)) = asked.only(&from).map(HeaderValue::from_bytes) {
+                fields.append(to, value);
             }
         }
-        headers
+        fields
     }
 
     /// Says on an answer whether a script of `origin` may read it, in place of what an app said of that.
@@ -86,11 +86,6 @@ impl Origins {
     }
 }
 
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
-    let mut fields = headers.get_all(name).iter();
-    fields.next().filter(|_| fields.next().is_none())
-}
-
 fn vary_by_origin(fields: &mut Fields) {
     if !fields.list_holds(&VARY, b"*") && !fields.list_holds(&VARY, b"origin") {
         fields.append(VARY, HeaderValue::from_static("Origin"));
@@ -99,6 +94,8 @@ fn vary_by_origin(fields: &mut Fields) {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderName};
+
     use super::*;
 
     const APP: HeaderValue = HeaderValue::from_static("https://app.example.com");
@@ -159,12 +156,12 @@ mod tests {
 
     #[test]
     fn a_preflight_names_one_origin_and_one_method() {
-        let headers = |fields: &[(HeaderName, &'static str)]| -> HeaderMap {
-            let mut headers = HeaderMap::new();
-            for (name, value) in fields {
-                headers.append(name, HeaderValue::from_static(value));
+        let headers = |given: &[(HeaderName, &'static str)]| -> Fields {
+            let mut fields = Fields::default();
+            for (name, value) in given {
+                fields.append(name.clone(), HeaderValue::from_static(value));
             }
-            headers
+            fields
         };
         let asked = headers(&[
             (ORIGIN, "https://app.example.com"),
@@ -173,13 +170,13 @@ mod tests {
         ]);
         assert_eq!(preflight_method(&Method::OPTIONS, &asked), Some(Method::DELETE));
         assert_eq!(preflight_method(&Method::GET, &asked), None);
-        let answered = these().preflight_headers(&asked);
+        let answered = these().preflight_fields(&asked).into_map();
         assert_eq!(
             (&answered[ACCESS_CONTROL_ALLOW_METHODS], &answered[ACCESS_CONTROL_ALLOW_HEADERS]),
             (&HeaderValue::from_static("DELETE"), &HeaderValue::from_static("authorization"))
         );
         let foreign = headers(&[(ORIGIN, "https://evil.example"), (ACCESS_CONTROL_REQUEST_METHOD, "DELETE")]);
-        assert!(these().preflight_headers(&foreign).is_empty());
+        assert!(these().preflight_fields(&foreign).into_map().is_empty());
         let twice = headers(&[
             (ORIGIN, "https://app.example.com"),
             (ORIGIN, "https://evil.example"),

@@ -1,4 +1,4 @@
-//! The fields of an answer: those that came stand where they came, in the section's own memory, and go on as the lines they were;
+//! The fields of a message: those that came stand where they came, in the section's own memory, and go on as the lines they were;
 //! those that were set follow. A list, because messages have few: looking one up costs less than a map does to make and to drop.
 
 use bytes::Bytes;
@@ -17,13 +17,48 @@ pub struct Fields {
 /// Where in the section a field stands: its name from `name` to `colon`, its value from `value` to `end`.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
-    pub name: u32,
-    pub colon: u32,
-    pub value: u32,
-    pub end: u32,
+    name: u32,
+    colon: u32,
+    value: u32,
+    end: u32,
+}
+
+/// Where fields can be looked up by name.
+pub trait Lookup {
+    /// Returns the values of every field of that name.
+    fn values<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a [u8]>;
+
+    /// Returns the value of the only field of that name; `None` if there is none, or more than one.
+    fn only<'a>(&'a self, name: &HeaderName) -> Option<&'a [u8]> {
+        let mut values = self.values(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+}
+
+impl Lookup for HeaderMap {
+    fn values<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        self.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+}
+
+impl Lookup for Fields {
+    fn values<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        let given = self.given.iter().filter(move |line| is(self.name(line), name)).map(|line| self.value(line));
+        given.chain(self.set.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_bytes()))
+    }
 }
 
 impl Line {
+    /// Returns the place of a field whose name and value are parts of a section that begins at the address `section`.
+    pub fn of(section: usize, name: &[u8], value: &[u8]) -> Self {
+        let place = |part: &[u8]| {
+            let at = part.as_ptr().addr() - section;
+            [at, at + part.len()].map(|at| u32::try_from(at).expect("a section is shorter than that"))
+        };
+        let ([name, colon], [value, end]) = (place(name), place(value));
+        Self { name, colon, value, end }
+    }
+
     fn range(from: u32, to: u32) -> std::ops::Range<usize> {
         from as usize..to as usize
     }
@@ -49,13 +84,13 @@ impl Fields {
         self.given.iter().map(|line| self.name(line)).chain(set)
     }
 
-    /// Returns the values of every field of that name.
-    pub fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
-        let given = self.given.iter().filter(move |line| is(self.name(line), name)).map(|line| self.value(line));
-        given.chain(self.set.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_bytes()))
+    /// Returns every field, its name as it was written.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let set = self.set.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+        self.given.iter().map(|line| (self.name(line), self.value(line))).chain(set)
     }
 
-    pub fn first<'a>(&'a self, name: &'a HeaderName) -> Option<&'a [u8]> {
+    pub fn first<'a>(&'a self, name: &HeaderName) -> Option<&'a [u8]> {
         self.values(name).next()
     }
 
@@ -79,6 +114,11 @@ impl Fields {
         self.remove_where(|other| is(other, name));
     }
 
+    /// Makes room for so many fields that are to be set.
+    pub fn reserve(&mut self, count: usize) {
+        self.set.reserve(count);
+    }
+
     /// Sets a field in place of all others of that name.
     pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
         self.remove(&name);
@@ -91,9 +131,17 @@ impl Fields {
 
     /// Appends one line for each field.
     pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_without(&[], out);
+    }
+
+    /// Appends one line for each field of another name.
+    pub fn write_without(&self, others: &[HeaderName], out: &mut Vec<u8>) {
         // Of lines that follow each other and are written as we would, many go in one copy.
         let mut run = 0..0;
         for line in &self.given {
+            if others.iter().any(|other| is(self.name(line), other)) {
+                continue;
+            }
             let is_plain = line.value == line.colon + 2
                 && self.section[Line::range(line.colon, line.value)] == *b": "
                 && self.section.get(Line::range(line.end, line.end + 2)) == Some(b"\r\n");
@@ -109,7 +157,7 @@ impl Fields {
             }
         }
         out.extend_from_slice(&self.section[run]);
-        for (name, value) in &self.set {
+        for (name, value) in self.set.iter().filter(|(name, _)| !others.contains(name)) {
             append_line(name.as_str().as_bytes(), value.as_bytes(), out);
         }
     }
@@ -141,6 +189,12 @@ impl From<HeaderMap> for Fields {
     }
 }
 
+/// Returns a value as text, if it is visible ASCII, spaces and tabs.
+pub fn text(value: &[u8]) -> Option<&str> {
+    let is_plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    value.iter().all(is_plain).then(|| std::str::from_utf8(value).ok()).flatten()
+}
+
 fn is(written: &[u8], name: &HeaderName) -> bool {
     written.eq_ignore_ascii_case(name.as_str().as_bytes())
 }
@@ -153,13 +207,9 @@ mod tests {
 
     /// Returns the fields of a section, as a parser would find them.
     fn read(section: &'static str) -> Fields {
-        let at = |part: &str| u32::try_from(part.as_ptr().addr() - section.as_ptr().addr()).unwrap();
         let lines = section.lines().map(|line| {
             let (name, value) = line.split_once(':').unwrap();
-            let value = value.trim();
-            let [name_at, value_at] = [at(name), at(value)];
-            let length = |part: &str| u32::try_from(part.len()).unwrap();
-            Line { name: name_at, colon: name_at + length(name), value: value_at, end: value_at + length(value) }
+            Line::of(section.as_ptr().addr(), name.as_bytes(), value.trim().as_bytes())
         });
         Fields::given(Bytes::from_static(section.as_bytes()), lines.collect())
     }

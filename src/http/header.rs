@@ -7,20 +7,21 @@ mod hop;
 pub mod names;
 
 pub use filter::IdentityFilter;
-pub use hop::{connection_lists, lists, remove_connection_fields, remove_forbidden_trailers, remove_hop_by_hop};
+pub use hop::{lists, remove_forbidden_trailers, remove_hop_by_hop};
 
 /// A header name as CGI, WSGI and PHP merge names: lower case, every character but letters and digits read as `-`.
-pub fn folded(name: &str) -> impl Iterator<Item = u8> + Clone {
-    name.bytes().map(fold)
+pub fn folded(name: &[u8]) -> impl Iterator<Item = u8> + Clone {
+    name.iter().copied().map(fold)
 }
 
 /// Whether two names are one to an app that merges names.
-pub fn folded_eq(one: &str, other: &str) -> bool {
+pub fn folded_eq(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
+    let (one, other) = (one.as_ref(), other.as_ref());
     one.len() == other.len() && folded(one).eq(folded(other))
 }
 
 /// Whether `name` begins with `prefix` to an app that merges names.
-fn folded_starts_with(name: &str, prefix: &str) -> bool {
+fn folded_starts_with(name: &[u8], prefix: &[u8]) -> bool {
     name.len() >= prefix.len() && folded(prefix).eq(folded(name).take(prefix.len()))
 }
 

@@ -13,6 +13,7 @@ pub mod method;
 pub mod outgoing;
 pub mod path;
 pub mod problem;
+pub mod request;
 pub mod response;
 pub mod stream;
 pub mod target;

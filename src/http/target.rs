@@ -2,10 +2,13 @@
 //! Whatever two parsers could read two ways is refused here, before any rule looks at it.
 //! A fragment never gets this far: on HTTP/1 `wire` refuses it, and `http::Uri` has cut it off where HTTP/2 carried one.
 
-use http::{HeaderMap, Method, Request, Uri};
+use http::header::HOST;
+use http::{Method, Uri};
 
 use super::authority::append_host;
+use super::fields::{Fields, Lookup, text};
 use super::path::{append_canonical, comparable};
+use super::request::ClientRequest;
 
 /// Where a request wants to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +54,8 @@ impl TargetError {
 
 impl Target {
     /// Returns the canonical target of a request: origin or absolute form and Host (HTTP/1), pseudo-header fields (HTTP/2).
-    pub fn read<B>(request: &Request<B>) -> Result<Self, TargetError> {
-        let uri = request.uri();
+    pub fn read<B>(request: &ClientRequest<B>) -> Result<Self, TargetError> {
+        let uri = &request.uri;
         // Authority form (CONNECT) has no path at all, asterisk form none that begins with `/`.
         if uri.path_and_query().is_none() || !uri.path().starts_with('/') {
             return Err(TargetError::InvalidForm);
@@ -63,8 +66,8 @@ impl Target {
     }
 
     /// Returns whether a request is `OPTIONS *`: of the server itself (RFC 9110 section 9.3.7), whose host must be one nevertheless.
-    pub fn is_the_server<B>(request: &Request<B>) -> Result<bool, TargetError> {
-        if *request.method() != Method::OPTIONS || request.uri().path_and_query().is_none_or(|path| path != "*") {
+    pub fn is_the_server<B>(request: &ClientRequest<B>) -> Result<bool, TargetError> {
+        if request.method != Method::OPTIONS || request.uri.path_and_query().is_none_or(|path| path != "*") {
             return Ok(false);
         }
         append_host(authority(request)?, &mut String::new()).map_err(|_| TargetError::InvalidHost)?;
@@ -155,25 +158,25 @@ impl Target {
 }
 
 /// Returns host and optional port as the request names them, in whichever of the two places.
-fn authority<B>(request: &Request<B>) -> Result<&str, TargetError> {
-    let host = host_field(request.headers())?;
-    let named = request.uri().authority().map(http::uri::Authority::as_str);
+fn authority<B>(request: &ClientRequest<B>) -> Result<&str, TargetError> {
+    let host = host_field(&request.fields)?;
+    let named = request.uri.authority().map(http::uri::Authority::as_str);
     match (named, host) {
         (None, None) => Err(TargetError::MissingHost),
-        (Some(_), None) if request.version() <= http::Version::HTTP_11 => Err(TargetError::MissingHost),
+        (Some(_), None) if request.version <= http::Version::HTTP_11 => Err(TargetError::MissingHost),
         (Some(named), None) => Ok(named),
         (None, Some(host)) => Ok(host),
-        (Some(named), Some(host)) => check_agreement(request.uri(), named, host).map(|()| host),
+        (Some(named), Some(host)) => check_agreement(&request.uri, named, host).map(|()| host),
     }
 }
 
-fn host_field(headers: &HeaderMap) -> Result<Option<&str>, TargetError> {
-    let mut fields = headers.get_all(http::header::HOST).iter();
-    let first = fields.next();
-    if fields.next().is_some() {
+fn host_field(fields: &Fields) -> Result<Option<&str>, TargetError> {
+    let mut hosts = fields.values(&HOST);
+    let first = hosts.next();
+    if hosts.next().is_some() {
         return Err(TargetError::SeveralHosts);
     }
-    first.map(|value| value.to_str().map_err(|_| TargetError::InvalidHost)).transpose()
+    first.map(|host| text(host).ok_or(TargetError::InvalidHost)).transpose()
 }
 
 fn check_scheme(uri: &Uri) -> Result<(), TargetError> {

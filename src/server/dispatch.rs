@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -21,6 +21,7 @@ use crate::gateway::{Gateway, Ingress, Refusal, Rules, forward_auth};
 use crate::http::body::{Body, ClientBody};
 use crate::http::client::ClientAddr;
 use crate::http::problem::RefusalCode;
+use crate::http::request::ClientRequest;
 use crate::http::response::{ClientResponse, left_out};
 use crate::http::target::Target;
 use crate::live::Reader;
@@ -68,10 +69,10 @@ impl Handler for Dispatch {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
-        request: Box<Request<ClientBody>>,
+        request: Box<ClientRequest<ClientBody>>,
     ) -> ClientResponse<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
-        let client = ClientAddr::read(connection.peer, request.headers(), &edge.rules.trusted_proxies);
+        let client = ClientAddr::read(connection.peer, &request.fields, &edge.rules.trusted_proxies);
         let mut visit = Visit::begin(&self, &edge, client, &request);
         let origin = cross_origin::origin(&edge, &request);
         let answered = self.answer(&edge, &connection, request, &mut visit).await;
@@ -103,14 +104,14 @@ impl Dispatch {
         &self,
         edge: &Arc<Edge>,
         connection: &ConnectionInfo,
-        request: Box<Request<ClientBody>>,
+        request: Box<ClientRequest<ClientBody>>,
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
-        let is_tunnel = *request.method() == Method::CONNECT;
+        let is_tunnel = request.method == Method::CONNECT;
         if is_tunnel && !is_extended_connect(&request) {
             return Err(Refusal::MethodNotServed);
         }
-        if request.version() == Version::HTTP_2 && http2::expects_the_unknown(&request) {
+        if request.version == Version::HTTP_2 && http2::expects_the_unknown(&request) {
             return Err(Refusal::UnknownExpectation);
         }
         if Target::is_the_server(&request)? {
@@ -123,14 +124,14 @@ impl Dispatch {
             target,
             client: visit.client,
             is_tls: connection.is_tls,
-            version: request.version(),
+            version: request.version,
             request_id: &visit.request_id,
             now: visit.now,
         };
         if edge.rules.after_forward_auth(target.path()).is_some() && !is_tunnel {
             visit.trace.access = Some(AccessKind::Own);
-            let (authenticator, headers) = (&self.gateway.authenticator, request.headers());
-            let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, request.method(), headers);
+            let (authenticator, fields) = (&self.gateway.authenticator, &request.fields);
+            let answer = forward_auth::answer(&edge.rules, authenticator, &ingress, &request.method, fields);
             let answer = Box::pin(answer).await?;
             return Ok(answer.map(Body::from).into());
         }
@@ -155,20 +156,21 @@ impl Dispatch {
         &self,
         edge: &Arc<Edge>,
         ingress: &Ingress<'_>,
-        request: Box<Request<ClientBody>>,
+        request: Box<ClientRequest<ClientBody>>,
         bytes_in: &mut u64,
     ) -> Result<Response<Bytes>, Refusal> {
-        let (mut parts, body) = (*request).into_parts();
-        parts.uri = ingress.target.path_and_query().parse().map_err(|_| Refusal::Internal)?;
-        let body = read_whole(body, edge.body_timeout).await?;
+        let mut request = *request;
+        request.uri = ingress.target.path_and_query().parse().map_err(|_| Refusal::Internal)?;
+        let body = read_whole(std::mem::take(&mut request.body), edge.body_timeout).await?;
         *bytes_in = body.len() as u64;
+        let request = request.map(|_| body).into_http();
         let place = Arc::clone(&self.desk).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
         let (edge, client) = (Arc::clone(edge), ingress.client);
         let request_id = ingress.request_id.to_str().unwrap_or_default().to_owned();
         // Goes on without its client: what the store has acknowledged is told and audited, whoever still listens.
         let asked = self.office.spawn(async move {
             let _place = place;
-            edge.api.answer(client, &request_id, Request::from_parts(parts, body)).await
+            edge.api.answer(client, &request_id, request).await
         });
         let Ok(answered) = tokio::time::timeout(OFFICE_PATIENCE, asked).await else {
             return Err(Refusal::OfficeLate);

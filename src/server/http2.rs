@@ -2,52 +2,54 @@
 //! reset. It says nothing about what a request may do. Called by `service` for each HTTP/2 request, before the handler.
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{Method, Uri};
 
+use crate::http::fields::Lookup;
+use crate::http::request::ClientRequest;
 use crate::http::target::{Target, TargetError};
 use crate::http::wire::{Violation, is_token};
 
 /// Returns why a request is malformed, if it is.
-pub fn check<B>(request: &Request<B>) -> Result<(), Violation> {
-    let headers = request.headers();
-    if !headers.iter().all(|(name, value)| is_token(name.as_str().as_bytes()) && !is_padded(value)) {
+pub fn check<B>(request: &ClientRequest<B>) -> Result<(), Violation> {
+    let fields = &request.fields;
+    if !fields.iter().all(|(name, value)| is_token(name) && !is_padded(value)) {
         return Err(Violation::MalformedField);
     }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut lengths = fields.values(&CONTENT_LENGTH);
     if lengths.next().is_some_and(|length| lengths.next().is_some() || !is_number(length)) {
         return Err(Violation::InvalidContentLength);
     }
-    if headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
+    if fields.values(&CONTENT_TYPE).nth(1).is_some() {
         return Err(Violation::RepeatedContentType);
     }
-    if *request.method() == Method::CONNECT && request.uri().authority().is_none() {
+    if request.method == Method::CONNECT && request.uri.authority().is_none() {
         return Err(Violation::InvalidHost);
     }
-    if !has_path(request.uri(), request.method()) {
+    if !has_path(&request.uri, &request.method) {
         return Err(Violation::MalformedTarget);
     }
     // A Host that names another host than `:authority` is malformed (section 8.3.1); few clients send one at all.
-    if headers.contains_key(HOST) && Target::read(request).is_err_and(concerns_host) {
+    if fields.contains(&HOST) && Target::read(request).is_err_and(concerns_host) {
         return Err(Violation::InvalidHost);
     }
     Ok(())
 }
 
 /// Whether a request expects what nobody here can meet (RFC 9110 section 10.1.1). It is well-formed all the same: its stream goes on.
-pub fn expects_the_unknown<B>(request: &Request<B>) -> bool {
-    let mut fields = request.headers().get_all(EXPECT).iter();
-    let is_known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+pub fn expects_the_unknown<B>(request: &ClientRequest<B>) -> bool {
+    let mut fields = request.fields.values(&EXPECT);
+    let is_known = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
     fields.next().is_some_and(|first| !is_known(first) || fields.next().is_some())
 }
 
 /// Whether a length is one (RFC 9110 section 8.6): the library takes nothing at all for a zero.
-fn is_number(length: &HeaderValue) -> bool {
-    !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit)
+fn is_number(length: &[u8]) -> bool {
+    !length.is_empty() && length.iter().all(u8::is_ascii_digit)
 }
 
 /// Section 8.2.1: white space around a value is not part of the value, and some parsers would take it off.
-fn is_padded(value: &HeaderValue) -> bool {
-    matches!(value.as_bytes(), [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
+fn is_padded(value: &[u8]) -> bool {
+    matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
 }
 
 /// Section 8.3.1: `:path` begins with a slash, or is the asterisk of OPTIONS; only CONNECT has none.
@@ -68,14 +70,16 @@ fn concerns_host(error: TargetError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderValue, Request};
+
     use super::*;
 
-    fn request(method: &str, uri: &str, fields: &[(&'static str, &str)]) -> Request<()> {
+    fn request(method: &str, uri: &str, fields: &[(&'static str, &str)]) -> ClientRequest<()> {
         let mut request = Request::builder().method(method).uri(uri).version(http::Version::HTTP_2);
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        request.body(()).unwrap()
+        request.body(()).unwrap().into()
     }
 
     #[test]
@@ -125,12 +129,12 @@ mod tests {
     fn what_only_the_decoder_of_http2_makes_is_malformed() {
         let quoted = http::HeaderName::from_lowercase(b"x\"").unwrap();
         let mut odd_name = request("GET", "https://a.test/x", &[]);
-        odd_name.headers_mut().insert(quoted, HeaderValue::from_static("a"));
+        odd_name.fields.append(quoted, HeaderValue::from_static("a"));
         assert_eq!(check(&odd_name), Err(Violation::MalformedField));
         let mut parts = "https://a.test/".parse::<Uri>().unwrap().into_parts();
         parts.path_and_query = Some("?x".parse().unwrap());
         let mut no_path = request("GET", "https://a.test/x", &[]);
-        *no_path.uri_mut() = Uri::from_parts(parts).unwrap();
+        no_path.uri = Uri::from_parts(parts).unwrap();
         assert_eq!(check(&no_path), Err(Violation::MalformedTarget));
     }
 }

@@ -32,7 +32,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::StatusCode;
 use tokio::sync::Semaphore;
 
 use acceptor::{Crew, Seat};
@@ -42,6 +42,7 @@ use worker::{Message, Post};
 
 use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
+use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 use crate::http::wire::Violation;
 use crate::live::Live;
@@ -56,7 +57,7 @@ pub trait Handler: 'static {
     fn handle(
         self: Rc<Self>,
         connection: Rc<ConnectionInfo>,
-        request: Box<Request<ClientBody>>,
+        request: Box<ClientRequest<ClientBody>>,
     ) -> impl Future<Output = ClientResponse<Body<Self::Stream>>>;
 
     /// Returns the answer to what could not be read as a request; the connection, or the HTTP/2 stream, ends with it. See

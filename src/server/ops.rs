@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, StatusCode};
+use http::{Method, StatusCode};
 use http_body_util::Empty;
 use tokio::runtime::Handle;
 
 use super::{ConnectionInfo, Handler, Server, Settings, StartError, Unreadable, side_settings};
 use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
+use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 
 /// What is asked for the state of each part: nothing is missing, or the parts that are not ready.
@@ -60,14 +61,18 @@ type Answer = ClientResponse<Body<Empty<Bytes>>>;
 impl Handler for Ops {
     type Stream = Empty<Bytes>;
 
-    async fn handle(self: Rc<Self>, _connection: Rc<ConnectionInfo>, request: Box<Request<ClientBody>>) -> Answer {
-        let is_head = request.method() == Method::HEAD;
-        if !is_head && request.method() != Method::GET {
+    async fn handle(
+        self: Rc<Self>,
+        _connection: Rc<ConnectionInfo>,
+        request: Box<ClientRequest<ClientBody>>,
+    ) -> Answer {
+        let is_head = request.method == Method::HEAD;
+        if !is_head && request.method != Method::GET {
             let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD");
             answer.fields.append(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
-        match request.uri().path() {
+        match request.uri.path() {
             "/healthz" => plain(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"),
             "/readyz" => self.readiness().await,
             "/metrics" => {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body_util::Empty;
 
 use super::{ConnectionInfo, Handler, Server, Settings, StartError, Unreadable, side_settings};
 use crate::http::body::{Body, ClientBody};
 use crate::http::problem::Problem;
+use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 use crate::http::target::Target;
 
@@ -41,7 +42,7 @@ impl Handler for Redirect {
     async fn handle(
         self: Rc<Self>,
         _connection: Rc<ConnectionInfo>,
-        request: Box<Request<ClientBody>>,
+        request: Box<ClientRequest<ClientBody>>,
     ) -> ClientResponse<Body<Self::Stream>> {
         let answer = match Target::read(&request) {
             Ok(target) => self.0.answer(&target),

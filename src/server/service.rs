@@ -22,6 +22,7 @@ use super::pulse::{Flight, Pulse};
 use super::{ConnectionInfo, Handler, Unreadable, http2};
 use crate::http::body::{Body, ClientBody, Duplex};
 use crate::http::problem::Problem;
+use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 
 /// What every answer of an HTTP/2 connection is made from.
@@ -38,12 +39,13 @@ impl<H: Handler> Service<H> {
         mut request: Request<Incoming>,
     ) -> Result<Response<Tracked<Body<H::Stream>>>, Infallible> {
         let flight = self.pulse.begin_request();
+        let upgrade = (*request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
+        let request = ClientRequest::from(request);
         if let Err(violation) = http2::check(&request) {
             let refusal = self.handler.refuse(&self.connection, &Unreadable::MalformedStream(violation));
             let ending = Ending::Reset { is_due: false };
             return Ok(refusal.into_response().map(|body| Tracked { body, ending, _flight: flight }));
         }
-        let upgrade = (*request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
         let request = Box::new(request.map(|incoming| {
             let mut body = ClientBody::new(incoming.map_err(Into::into));
             if let Some(upgrade) = upgrade {
@@ -65,7 +67,7 @@ async fn switched(upgrade: OnUpgrade) -> io::Result<Box<dyn Duplex>> {
 pub async fn handle<H: Handler>(
     handler: Rc<H>,
     connection: Rc<ConnectionInfo>,
-    request: Box<Request<ClientBody>>,
+    request: Box<ClientRequest<ClientBody>>,
 ) -> ClientResponse<Body<H::Stream>> {
     let answer = std::pin::pin!(handler.handle(connection, request));
     match CatchUnwind(answer).await {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
+use http::{HeaderValue, Method, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 
 use super::Unreadable;
@@ -18,6 +18,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::gateway::Trace;
 use crate::gateway::forwarded::REQUEST_ID;
 use crate::http::client::ClientAddr;
+use crate::http::fields::{Fields, Lookup};
+use crate::http::request::ClientRequest;
 use crate::http::target::Target;
 use crate::secret::random_bytes;
 use crate::telemetry::access::{AccessLine, Format, Protocol};
@@ -49,19 +51,19 @@ pub struct Visit {
 
 impl Visit {
     /// Returns a new visit; boxed, because it goes with its request through every hand, and with the answer back.
-    pub fn begin<B>(dispatch: &Dispatch, edge: &Edge, client: ClientAddr, request: &Request<B>) -> Box<Self> {
-        let protocol = if request.version() == Version::HTTP_2 { Protocol::H2 } else { Protocol::H1 };
+    pub fn begin<B>(dispatch: &Dispatch, edge: &Edge, client: ClientAddr, request: &ClientRequest<B>) -> Box<Self> {
+        let protocol = if request.version == Version::HTTP_2 { Protocol::H2 } else { Protocol::H1 };
         let mut visit = Box::new(Self::blank(dispatch, edge, client, protocol));
-        let vouched = client.behind_proxy.then(|| vouched_id(request.headers())).flatten();
+        let vouched = client.behind_proxy.then(|| vouched_id(&request.fields)).flatten();
         visit.request_id = vouched.unwrap_or_else(|| dispatch.ids.next());
-        visit.method = Some(request.method().clone());
+        visit.method = Some(request.method.clone());
         visit.raw = edge.access_log.is_some().then(|| raw_target(request));
         visit
     }
 
     /// Returns the visit of a request that could not even be parsed.
     pub fn unreadable(dispatch: &Dispatch, edge: &Edge, peer: SocketAddr, reason: Unreadable) -> Self {
-        let client = ClientAddr::read(peer, &HeaderMap::new(), &[]);
+        let client = ClientAddr::read(peer, &Fields::default(), &[]);
         let protocol = match reason {
             Unreadable::Malformed(_) | Unreadable::HeadTooSlow => Protocol::H1,
             Unreadable::MalformedStream(_) => Protocol::H2,
@@ -129,16 +131,15 @@ impl Visit {
 }
 
 /// Returns the request id of a trusted proxy: 1 to 128 visible ASCII characters, once.
-fn vouched_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut fields = headers.get_all(REQUEST_ID).iter();
-    let only =
-        fields.next().filter(|id| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic))?;
-    fields.next().is_none().then(|| only.clone())
+fn vouched_id(fields: &Fields) -> Option<HeaderValue> {
+    let only = fields.only(&REQUEST_ID)?;
+    let is_one = (1..=128).contains(&only.len()) && only.iter().all(u8::is_ascii_graphic);
+    is_one.then(|| HeaderValue::from_bytes(only).ok()).flatten()
 }
 
-fn raw_target<B>(request: &Request<B>) -> (Vec<u8>, String) {
-    let host = request.headers().get(header::HOST).map_or(&b""[..], |host| host.as_bytes());
-    (host.to_vec(), request.uri().path().to_owned())
+fn raw_target<B>(request: &ClientRequest<B>) -> (Vec<u8>, String) {
+    let host = request.fields.first(&header::HOST).unwrap_or_default();
+    (host.to_vec(), request.uri.path().to_owned())
 }
 
 /// Every compact JWS begins with it: `{"` in base64.

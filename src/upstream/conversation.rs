@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Method, Request, StatusCode};
+use http::{Method, StatusCode};
 use tokio::io::AsyncReadExt;
 
 use super::body::{BodyError, RequestBody};
@@ -15,6 +15,7 @@ use super::head::{ResponseHead, take_head};
 use super::request::outgoing;
 use super::upgraded::Upgraded;
 use crate::http::outgoing::{Outgoing, Unsent};
+use crate::http::request::ClientRequest;
 use crate::http::stream::Stream;
 
 /// How much is read at once: enough for a head and a small body.
@@ -48,9 +49,9 @@ pub(super) enum Failure {
 }
 
 impl Conversation {
-    pub(super) fn new<B>(stream: Stream, request: &Request<B>, body: RequestBody) -> Self {
+    pub(super) fn new<B>(stream: Stream, request: &ClientRequest<B>, body: RequestBody) -> Self {
         let outgoing = outgoing(request, body);
-        let method = request.method().clone();
+        let method = request.method.clone();
         Self { stream, inbound: BytesMut::new(), outgoing, method, sending: Sending::Going }
     }
 

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 
-use crate::http::fields::{Fields, Line};
+use crate::http::fields::{Fields, Line, Lookup};
 
 /// The longest head of a response, and the most fields in it.
 pub(super) const HEAD_LENGTH: usize = 32 * 1024;
@@ -60,15 +60,7 @@ pub(super) fn take_head(bytes: &mut BytesMut, method: &Method) -> Result<Option<
     let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadHead::InvalidStatus)?;
     let is_http_11 = response.version == Some(1);
     let start = bytes.as_ptr().addr();
-    let place = |text: &[u8]| {
-        let at = text.as_ptr().addr() - start;
-        [at, at + text.len()].map(|at| u32::try_from(at).expect("a head is shorter than that"))
-    };
-    let lines = response.headers.iter().map(|field| {
-        let ([name, colon], [value, end]) = (place(field.name.as_bytes()), place(field.value));
-        Line { name, colon, value, end }
-    });
-    let lines = lines.collect();
+    let lines = response.headers.iter().map(|field| Line::of(start, field.name.as_bytes(), field.value)).collect();
     let fields = Fields::given(bytes.split_to(length).freeze(), lines);
     let framing = framing(method, status, is_http_11, &fields)?;
     let keeps_alive = framing != Framing::UntilClose && keeps_alive(&fields, is_http_11);

@@ -1,34 +1,34 @@
 //! A request to a server as it goes on the wire (RFC 9112): made of parsed values only, and framed by its body alone.
 
+use http::Method;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderName, Method, Request};
 use http_body::Body;
 
 use super::body::RequestBody;
 use crate::http::outgoing::{Left, Outgoing};
-use crate::http::wire::{append_fields, append_length};
+use crate::http::request::ClientRequest;
+use crate::http::wire::append_length;
 
 /// Returns the message of a request whose target is in origin form. What it says of the body's length follows from `body`, and only
 /// from the request's own Content-Length where that agrees.
-pub(super) fn outgoing<B>(request: &Request<B>, body: RequestBody) -> Outgoing<RequestBody> {
-    let given = request.headers().get(CONTENT_LENGTH);
+pub(super) fn outgoing<B>(request: &ClientRequest<B>, body: RequestBody) -> Outgoing<RequestBody> {
+    let given = request.fields.first(&CONTENT_LENGTH);
     let left = if body.is_end_stream() {
         Left::Nothing
     } else {
-        let length = given.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
+        let length = given.and_then(|length| std::str::from_utf8(length).ok()).and_then(|length| length.parse().ok());
         length.map_or(Left::Chunks, Left::Length)
     };
     let mut head = Vec::with_capacity(1024);
-    let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
+    let target = request.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    for part in [request.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         head.extend_from_slice(part.as_bytes());
     }
-    let frames = |name: &HeaderName| *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
-    append_fields(request.headers().iter().filter(|(name, _)| !frames(name)), &mut head);
+    request.fields.write_without(&[CONTENT_LENGTH, TRANSFER_ENCODING], &mut head);
     match left {
         Left::Length(length) => append_length(length, &mut head),
         Left::Chunks | Left::UntilClose => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Left::Nothing if given.is_some() || takes_content(request.method()) => append_length(0, &mut head),
+        Left::Nothing if given.is_some() || takes_content(&request.method) => append_length(0, &mut head),
         Left::Nothing => {}
     }
     head.extend_from_slice(b"\r\n");
@@ -42,6 +42,8 @@ fn takes_content(method: &Method) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn head_of(method: &str, fields: &[(&str, &str)]) -> String {
@@ -49,7 +51,7 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let mut outgoing = outgoing(&request.body(()).unwrap(), RequestBody::default());
+        let mut outgoing = outgoing(&request.body(()).unwrap().into(), RequestBody::default());
         let mut sent = Vec::new();
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(outgoing.poll_send(&mut sent, &mut context).is_ready());

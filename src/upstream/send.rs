@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Method, Request};
+use http::Method;
 use http_body::Body as _;
 
 use super::connect::connect;
@@ -14,7 +14,9 @@ use super::conversation::{Conversation, Failure};
 use super::head::ResponseHead;
 use super::{BodyError, InFlight, Patience, Pools, RequestBody, ResponseBody, Server, Upstream, UpstreamError};
 use crate::clock::Clock;
+use crate::http::body::ClientBody;
 use crate::http::outgoing::Outgoing;
+use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 use crate::policy::Permit;
 
@@ -37,7 +39,7 @@ enum Tried {
 pub async fn forward(
     exchange: Exchange<'_>,
     _permit: &Permit,
-    request: &Request<()>,
+    request: &ClientRequest<ClientBody>,
     mut body: RequestBody,
 ) -> Result<ClientResponse<ResponseBody>, UpstreamError> {
     let retries = exchange.upstream.patience.retries as usize;
@@ -60,10 +62,10 @@ pub async fn forward(
 }
 
 /// Whether a request may be sent twice: idempotent (RFC 9110 section 9.2.2), without body or upgrade.
-fn is_repeatable(request: &Request<()>, body: &RequestBody) -> bool {
+fn is_repeatable(request: &ClientRequest<ClientBody>, body: &RequestBody) -> bool {
     let is_idempotent =
-        matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
-    is_idempotent && body.is_end_stream() && !request.headers().contains_key(http::header::UPGRADE)
+        matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
+    is_idempotent && body.is_end_stream() && !request.fields.contains(&http::header::UPGRADE)
 }
 
 impl Exchange<'_> {
@@ -72,7 +74,7 @@ impl Exchange<'_> {
     async fn try_once(
         &self,
         server: &Arc<Server>,
-        request: &Request<()>,
+        request: &ClientRequest<ClientBody>,
         mut body: RequestBody,
         may_reuse: bool,
     ) -> Tried {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -28,7 +28,9 @@ use vestibule::gateway::streams::Streams;
 use vestibule::gateway::{Gateway, Ingress, Refusal, Trace, identity_headers};
 use vestibule::http::body::{Body, ClientBody};
 use vestibule::http::client::ClientAddr;
+use vestibule::http::fields::Fields;
 use vestibule::http::header::IdentityFilter;
+use vestibule::http::request::ClientRequest;
 use vestibule::http::response::ClientResponse;
 use vestibule::http::target::Target;
 use vestibule::http::wire::{check_head, find_head_end};
@@ -238,10 +240,12 @@ fn replace_identity() -> Step {
     let caller = Arc::new(Caller::new(principal(), Timestamp::NEVER));
     let permit =
         policy::decide(&Access::Protected(Demands::default()), Some(caller)).expect("known, and no more is asked");
-    let fields = FIELDS.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-    let mut headers: HeaderMap = fields.into_iter().collect();
+    let mut fields = Fields::default();
+    for (name, value) in FIELDS {
+        fields.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
     // After the first time ours are there, and go as if the client had sent them.
-    Box::new(move || identity_headers::replace(black_box(&mut headers), &permit, &rules))
+    Box::new(move || identity_headers::replace(black_box(&mut fields), &permit, &rules))
 }
 
 /// A gateway between a client on a pipe and an app on a thread of its own, which isn't counted.
@@ -305,9 +309,10 @@ async fn pass(
     request: Request<Incoming>,
 ) -> Result<Response<Body<ResponseBody>>, Refusal> {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
+    let request = ClientRequest::from(request);
     let ingress = Ingress {
         target: &Target::read(&request).expect("a plain target"),
-        client: ClientAddr::read(peer, request.headers(), &rules.trusted_proxies),
+        client: ClientAddr::read(peer, &request.fields, &rules.trusted_proxies),
         is_tls: true,
         version: Version::HTTP_11,
         request_id: &HeaderValue::from_static("0123456789abcdef"),

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::names::{IDENTITY, IDENTITY_PREFIXES, OVERRIDE_PREFIXES, OVERRIDES, REBUILT};
 use super::{fold, folded, folded_starts_with, remove_forbidden_trailers};
+use crate::http::fields::{Fields, Lookup};
 
 /// What to do with names of one kind. The order is that of precedence: a name of several kinds is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,8 +37,11 @@ impl IdentityFilter {
             .map(|name| (name, Kind::Identity));
         let rebuilt = REBUILT.iter().map(|&name| (name, Kind::Rebuilt));
         let overrides = OVERRIDES.iter().map(|&name| (name, Kind::Override));
-        let mut names: Vec<(Box<[u8]>, Kind)> =
-            known.chain(rebuilt).chain(overrides).map(|(name, kind)| (folded(name).collect(), kind)).collect();
+        let mut names: Vec<(Box<[u8]>, Kind)> = known
+            .chain(rebuilt)
+            .chain(overrides)
+            .map(|(name, kind)| (folded(name.as_bytes()).collect(), kind))
+            .collect();
         names.sort();
         names.dedup_by(|later, earlier| later.0 == earlier.0);
         let identity = IDENTITY_PREFIXES.iter().map(|&prefix| (prefix.into(), Kind::Identity));
@@ -47,44 +51,42 @@ impl IdentityFilter {
         Self { names, prefixes, allowed: allowed.to_vec(), lengths }
     }
 
-    /// Removes every header that a client may not send. Costs one walk, and no allocation while there is nothing to remove.
-    pub fn strip(&self, headers: &mut HeaderMap) {
-        let mut forbidden = Vec::new();
-        for name in headers.keys() {
-            if self.is_forbidden(name, headers) {
-                forbidden.push(name.clone());
-            }
-        }
-        for name in forbidden {
-            headers.remove(name);
+    /// Removes every header that a client may not send. Costs one walk while there is nothing to remove.
+    pub fn strip(&self, fields: &mut Fields) {
+        if fields.names().any(|name| self.is_forbidden(name, fields)) {
+            let forbidden: Vec<Box<[u8]>> =
+                fields.names().filter(|name| self.is_forbidden(name, fields)).map(Into::into).collect();
+            fields.remove_where(|name| forbidden.iter().any(|other| other.eq_ignore_ascii_case(name)));
         }
     }
 
     /// Removes from a request's trailers what its head may not hold, and what no trailer section may.
     pub fn strip_trailers(&self, trailers: &mut HeaderMap) {
-        self.strip(trailers);
+        let mut fields = Fields::from(std::mem::take(trailers));
+        self.strip(&mut fields);
+        *trailers = fields.into_map();
         remove_forbidden_trailers(trailers);
     }
 
     /// Whether the name, in any spelling, is an identity header: ours, a known one's or a configured one's.
-    pub fn is_identity(&self, name: &HeaderName) -> bool {
-        self.kind(name.as_str()) == Some(Kind::Identity)
+    pub fn is_identity(&self, name: &[u8]) -> bool {
+        self.kind(name) == Some(Kind::Identity)
     }
 
-    fn is_forbidden(&self, name: &HeaderName, headers: &HeaderMap) -> bool {
-        let text = name.as_str();
-        let is_loose = memchr::memchr2(b'_', b'.', text.as_bytes()).is_some();
-        let is_allowed = || self.allowed.contains(name) && headers.get_all(name).iter().nth(1).is_none();
-        match self.kind(text) {
+    fn is_forbidden(&self, name: &[u8], fields: &Fields) -> bool {
+        let is_loose = memchr::memchr2(b'_', b'.', name).is_some();
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        let is_allowed = || self.allowed.iter().any(|allowed| is(allowed.as_str()) && fields.only(allowed).is_some());
+        match self.kind(name) {
             Some(Kind::Identity) => true,
-            Some(Kind::Rebuilt) => !REBUILT.contains(&text),
+            Some(Kind::Rebuilt) => !REBUILT.iter().any(|known| is(known)),
             Some(Kind::Override) => !is_allowed(),
             None => is_loose && !is_allowed(),
         }
     }
 
-    fn kind(&self, name: &str) -> Option<Kind> {
-        let first = fold(*name.as_bytes().first()?);
+    fn kind(&self, name: &[u8]) -> Option<Kind> {
+        let first = fold(*name.first()?);
         if self.lengths[usize::from(first)] & length_bit(name.len()) == 0 {
             return None;
         }
@@ -92,7 +94,7 @@ impl IdentityFilter {
         if let Ok(at) = by_name {
             return Some(self.names[at].1);
         }
-        self.prefixes.iter().find(|(prefix, _)| folded_starts_with(name, prefix)).map(|&(_, kind)| kind)
+        self.prefixes.iter().find(|(prefix, _)| folded_starts_with(name, prefix.as_bytes())).map(|&(_, kind)| kind)
     }
 }
 

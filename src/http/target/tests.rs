@@ -1,14 +1,14 @@
-use http::{Method, Version};
+use http::{Method, Request, Version};
 use proptest::prelude::*;
 
 use super::*;
 
-fn request(version: Version, uri: &str, hosts: &[&str]) -> Request<()> {
+fn request(version: Version, uri: &str, hosts: &[&str]) -> ClientRequest<()> {
     let mut request = Request::builder().version(version).uri(uri);
     for host in hosts {
         request = request.header("host", *host);
     }
-    request.body(()).unwrap()
+    request.body(()).unwrap().into()
 }
 
 fn path(target: &str) -> Result<String, TargetError> {
@@ -90,7 +90,7 @@ fn http_2_names_its_authority_and_a_host_field_may_only_repeat_it() {
 #[test]
 fn asterisk_and_authority_form_are_refused() {
     let mut options = request(Version::HTTP_11, "*", &["a.example"]);
-    *options.method_mut() = Method::OPTIONS;
+    options.method = Method::OPTIONS;
     assert_eq!(Target::read(&options), Err(TargetError::InvalidForm));
     assert_eq!(
         Target::read(&request(Version::HTTP_11, "a.example:443", &["a.example"])),

@@ -33,8 +33,8 @@ pub fn read_fields(section: &Bytes, most: usize) -> Option<HeaderMap> {
     }
 }
 
-/// How many fields most messages have at most, those included that a gateway sets.
-pub(super) const FEW: usize = 24;
+/// How many fields most messages have at most.
+pub(super) const FEW: usize = 16;
 
 /// Adds a field; `None` if the name is too long, or one of the two isn't what it should be.
 pub fn append_field(headers: &mut HeaderMap, name: &[u8], value: Bytes) -> Option<()> {

@@ -1,11 +1,13 @@
 //! The request line and the fields of a request, up to the empty line.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Uri, Version};
+use http::{Method, Uri, Version};
 
-use super::fields::{FEW, append_field, read_field};
+use super::fields::{FEW, read_field};
 use super::{PATH, QUERY, Violation, are_all, is_token};
+use crate::http::fields::{Fields, Line};
 use crate::http::method::METHOD_LENGTH;
+use crate::http::request::ClientRequest;
 
 /// How long a target may be: twice what RFC 9112 3 asks everybody to support.
 const TARGET_LENGTH: usize = 16 * 1024;
@@ -63,23 +65,25 @@ pub fn check_head(head: &[u8]) -> Result<Head, Violation> {
     scan(head, |_| Ok(()), |_, _| Ok(()))
 }
 
-/// Returns what the head says, and the request that it makes; its values share the head's memory.
-pub fn read_head(head: &Bytes) -> Result<(Head, Request<()>), Violation> {
-    let mut request = Request::new(());
-    // Room for the fields of most requests and those that a gateway sets.
-    let mut headers = HeaderMap::with_capacity(FEW);
+/// Returns what the head says, and the request that it makes; its target and fields share the head's memory.
+pub fn read_head(head: &Bytes) -> Result<(Head, ClientRequest<()>), Violation> {
+    let (mut method, mut uri, mut version) = (Method::GET, Uri::default(), Version::HTTP_11);
+    let mut lines = Vec::with_capacity(FEW);
     let start = |line: &RequestLine<'_>| {
-        *request.method_mut() = Method::from_bytes(line.method).map_err(|_| Violation::UnsupportedMethod)?;
+        method = Method::from_bytes(line.method).map_err(|_| Violation::UnsupportedMethod)?;
         let target = Uri::from_maybe_shared(head.slice_ref(line.target));
-        *request.uri_mut() = target.map_err(|_| Violation::MalformedTarget)?;
-        *request.version_mut() = if line.http_10 { Version::HTTP_10 } else { Version::HTTP_11 };
+        uri = target.map_err(|_| Violation::MalformedTarget)?;
+        if line.http_10 {
+            version = Version::HTTP_10;
+        }
         Ok(())
     };
     let said = scan(head, start, |name, value| {
-        append_field(&mut headers, name, head.slice_ref(value)).ok_or(Violation::MalformedField)
+        lines.push(Line::of(head.as_ptr().addr(), name, value));
+        Ok(())
     })?;
-    *request.headers_mut() = headers;
-    Ok((said, request))
+    let fields = Fields::given(head.clone(), lines);
+    Ok((said, ClientRequest { method, uri, version, fields, protocol: None, body: () }))
 }
 
 /// Goes over a head once, and tells its parts as they are met: what has been told of a head that turns out bad counts for nothing.
@@ -96,19 +100,19 @@ fn scan<'a>(
     }
     let request_line = RequestLine::read(request_line)?;
     start(&request_line)?;
-    let mut fields = Fields::default();
+    let mut known = Known::default();
     loop {
         let line = lines.next_line()?;
         if line.is_empty() {
             break;
         }
-        let (name, value) = fields.take(line)?;
+        let (name, value) = known.take(line)?;
         field(name, value)?;
     }
     if !lines.rest.is_empty() {
         return Err(Violation::MalformedLine);
     }
-    fields.judge(request_line.http_10)
+    known.judge(request_line.http_10)
 }
 
 struct Lines<'a> {
@@ -178,7 +182,7 @@ fn is_target(target: &[u8]) -> bool {
 
 /// The fields that frame a message, as they are met.
 #[derive(Default)]
-struct Fields<'a> {
+struct Known<'a> {
     count: usize,
     host: Seen<'a>,
     content_length: Seen<'a>,
@@ -222,7 +226,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-impl<'a> Fields<'a> {
+impl<'a> Known<'a> {
     /// Returns the name and the value of the field, without the white space around it.
     fn take(&mut self, line: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Violation> {
         self.count += 1;

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use http::{Method, Request, StatusCode};
+use http::{Method, StatusCode};
 use tokio::sync::oneshot;
 
 use super::drive::Farewell;
@@ -21,6 +21,7 @@ use super::service::{self, handle};
 use super::{ConnectionInfo, Handler, Unreadable};
 use crate::http::body::{Body, ClientBody};
 use crate::http::outgoing::{Left, Outgoing, Unsent};
+use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 use crate::http::stream::Stream;
 use crate::http::wire::Head;
@@ -79,10 +80,10 @@ impl<H: Handler> Connection<H> {
         }
     }
 
-    async fn exchange(&self, mut request: Box<Request<ClientBody>>, said: Head) -> After {
+    async fn exchange(&self, mut request: Box<ClientRequest<ClientBody>>, said: Head) -> After {
         let _in_flight = self.wire.pulse.begin_request();
-        let is_head = *request.method() == Method::HEAD;
-        let switch = self.give_body(&said, request.body_mut());
+        let is_head = request.method == Method::HEAD;
+        let switch = self.give_body(&said, &mut request.body);
         let Some(response) = self.ask_handler(request).await else { return After::Drop };
         let is_switch = response.status == StatusCode::SWITCHING_PROTOCOLS;
         let switch = switch.filter(|offered| is_switch && !offered.is_closed());
@@ -99,7 +100,7 @@ impl<H: Handler> Connection<H> {
         After::Drop
     }
 
-    async fn ask_handler(&self, request: Box<Request<ClientBody>>) -> Option<ClientResponse<Body<H::Stream>>> {
+    async fn ask_handler(&self, request: Box<ClientRequest<ClientBody>>) -> Option<ClientResponse<Body<H::Stream>>> {
         let mut answering = pin!(handle(Rc::clone(&self.handler), Rc::clone(&self.info), request));
         self.unless_gone(|context| answering.as_mut().poll(context)).await
     }

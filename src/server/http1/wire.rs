@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::Request;
 use http_body::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -16,6 +15,7 @@ use super::super::pulse::Pulse;
 use super::body::Broken;
 use super::io::{BODY_READ, HEAD_READ, Io, Rest, Taken};
 use crate::http::body::ClientBody;
+use crate::http::request::ClientRequest;
 use crate::http::stream::Stream;
 use crate::http::wire::{Framing, Head, Violation, blame_oversize, find_head_end, read_head};
 
@@ -29,7 +29,7 @@ pub(super) const NOTHING_SAID: Head =
 /// What comes on a connection next.
 pub(super) enum Begin {
     /// The body is not in it yet.
-    Request(Box<Request<ClientBody>>, Head),
+    Request(Box<ClientRequest<ClientBody>>, Head),
     Refused(Unreadable),
     /// The client has no more, or is to be let go.
     End,

@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 
 use super::{ConnectionInfo, Handler, Server, Settings, Unreadable};
 use crate::http::body::{Body, ClientBody};
+use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 
 /// Longer than anything here takes; a test that gets this far has failed.
@@ -70,11 +71,11 @@ impl http_body::Body for Cut {
 impl Handler for Echo {
     type Stream = Cut;
 
-    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Box<Request<ClientBody>>) -> Answer {
-        match request.uri().path() {
+    async fn handle(self: Rc<Self>, connection: Rc<ConnectionInfo>, request: Box<ClientRequest<ClientBody>>) -> Answer {
+        match request.uri.path() {
             "/panic" => panic!("as asked"),
             "/ignore" => text("ignored"),
-            "/about" => text(format!("tls={} sni={:?} {:?}", connection.is_tls, connection.sni, request.version())),
+            "/about" => text(format!("tls={} sni={:?} {:?}", connection.is_tls, connection.sni, request.version)),
             "/large" => text(vec![b'x'; 32 * 1024 * 1024]),
             "/wait" => {
                 self.signals.entered.notify_one();
@@ -89,18 +90,18 @@ impl Handler for Echo {
             "/cut" => ClientResponse::new(StatusCode::OK, Body::Stream(Cut { is_begun: false })),
             "/upgrade" => upgrade(*request),
             "/keep" => {
-                *self.kept.borrow_mut() = Some(request.into_body());
+                *self.kept.borrow_mut() = Some(request.body);
                 text("kept")
             }
             "/kept" => {
                 let kept = self.kept.take().expect("something was kept").collect().await;
-                let own = request.into_body().collect().await;
+                let own = request.body.collect().await;
                 let text_of = |body: Result<Collected<Bytes>, _>| body.map_or("broken".into(), Collected::to_bytes);
                 text([&text_of(kept)[..], b"|", &text_of(own)[..]].concat())
             }
             _ => {
-                let path = request.uri().path().to_owned();
-                match request.into_body().collect().await {
+                let path = request.uri.path().to_owned();
+                match request.body.collect().await {
                     Ok(body) => text([path.as_bytes(), b":", &body.to_bytes()].concat()),
                     Err(_) => status(StatusCode::BAD_REQUEST),
                 }
@@ -114,8 +115,8 @@ impl Handler for Echo {
 }
 
 /// Speaks the other protocol: sends back what comes.
-fn upgrade(mut request: Request<ClientBody>) -> Answer {
-    let offered = request.body_mut().take_upgrade();
+fn upgrade(mut request: ClientRequest<ClientBody>) -> Answer {
+    let offered = request.body.take_upgrade();
     tokio::task::spawn_local(async move {
         let Some(offered) = offered else { return };
         let Ok(upgraded) = offered.await else { return };

@@ -33,7 +33,7 @@ fn read_from_a_request(authority: &str, origin_form: &str, parsed: Option<&Targe
     let mut request = Request::new(());
     *request.uri_mut() = uri;
     request.headers_mut().insert(HOST, host);
-    assert_eq!(Target::read(&request).ok().as_ref(), parsed);
+    assert_eq!(Target::read(&request.into()).ok().as_ref(), parsed);
 }
 
 fn check_host(target: &Target) {
