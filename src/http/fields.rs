@@ -12,6 +12,8 @@ pub struct Fields {
     section: Bytes,
     given: Vec<Line>,
     set: Vec<(HeaderName, HeaderValue)>,
+    /// The marks of all names that are there, and perhaps of some that were: most names that are asked for are not, and this says so.
+    marks: u64,
 }
 
 /// Where in the section a field stands: its name from `name` to `colon`, its value from `value` to `end`.
@@ -21,6 +23,7 @@ pub struct Line {
     colon: u32,
     value: u32,
     end: u32,
+    mark: u64,
 }
 
 /// Where fields can be looked up by name.
@@ -43,8 +46,11 @@ impl Lookup for HeaderMap {
 
 impl Lookup for Fields {
     fn values<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
-        let given = self.given.iter().filter(move |line| is(self.name(line), name)).map(|line| self.value(line));
-        given.chain(self.set.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_bytes()))
+        let mark = mark(name.as_str().as_bytes());
+        let (given, set) = if self.marks & mark == 0 { Default::default() } else { (&self.given[..], &self.set[..]) };
+        let given = given.iter().filter(move |line| line.mark == mark && is(self.name(line), name));
+        let set = set.iter().filter(move |(other, _)| other == name);
+        given.map(|line| self.value(line)).chain(set.map(|(_, value)| value.as_bytes()))
     }
 }
 
@@ -55,8 +61,8 @@ impl Line {
             let at = part.as_ptr().addr() - section;
             [at, at + part.len()].map(|at| u32::try_from(at).expect("a section is shorter than that"))
         };
-        let ([name, colon], [value, end]) = (place(name), place(value));
-        Self { name, colon, value, end }
+        let (mark, [name, colon], [value, end]) = (mark(name), place(name), place(value));
+        Self { name, colon, value, end, mark }
     }
 
     fn range(from: u32, to: u32) -> std::ops::Range<usize> {
@@ -67,7 +73,8 @@ impl Line {
 impl Fields {
     /// Returns the fields at `given` in `section`, each of them a name and a value without white space around it, and no other.
     pub fn given(section: Bytes, given: Vec<Line>) -> Self {
-        Self { section, given, set: Vec::new() }
+        let marks = given.iter().fold(0, |marks, line| marks | line.mark);
+        Self { section, given, set: Vec::new(), marks }
     }
 
     fn name(&self, line: &Line) -> &[u8] {
@@ -103,6 +110,10 @@ impl Fields {
         self.values(name).any(|list| lists(list, option))
     }
 
+    pub fn contains_any(&self, names: &Names) -> bool {
+        self.marks & names.marks != 0 && self.names().any(|name| names.contain(name))
+    }
+
     /// Takes out the fields whose name `is_out`.
     pub fn remove_where(&mut self, mut is_out: impl FnMut(&[u8]) -> bool) {
         let section = &self.section;
@@ -110,8 +121,21 @@ impl Fields {
         self.set.retain(|(name, _)| !is_out(name.as_str().as_bytes()));
     }
 
+    pub fn remove_any(&mut self, names: &Names) {
+        if self.marks & names.marks == 0 {
+            return;
+        }
+        let section = &self.section;
+        let is_out =
+            |line: &Line| line.mark & names.marks != 0 && names.contain(&section[Line::range(line.name, line.colon)]);
+        self.given.retain(|line| !is_out(line));
+        self.set.retain(|(name, _)| !names.contain(name.as_str().as_bytes()));
+    }
+
     pub fn remove(&mut self, name: &HeaderName) {
-        self.remove_where(|other| is(other, name));
+        if self.marks & mark(name.as_str().as_bytes()) != 0 {
+            self.remove_where(|other| is(other, name));
+        }
     }
 
     /// Makes room for so many fields that are to be set.
@@ -126,20 +150,21 @@ impl Fields {
     }
 
     pub fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.marks |= mark(name.as_str().as_bytes());
         self.set.push((name, value));
     }
 
     /// Appends one line for each field.
     pub fn write(&self, out: &mut Vec<u8>) {
-        self.write_without(&[], out);
+        self.write_without(&NO_NAMES, out);
     }
 
     /// Appends one line for each field of another name.
-    pub fn write_without(&self, others: &[HeaderName], out: &mut Vec<u8>) {
+    pub fn write_without(&self, others: &Names, out: &mut Vec<u8>) {
         // Of lines that follow each other and are written as we would, many go in one copy.
         let mut run = 0..0;
         for line in &self.given {
-            if others.iter().any(|other| is(self.name(line), other)) {
+            if line.mark & others.marks != 0 && others.contain(self.name(line)) {
                 continue;
             }
             let is_plain = line.value == line.colon + 2
@@ -157,7 +182,7 @@ impl Fields {
             }
         }
         out.extend_from_slice(&self.section[run]);
-        for (name, value) in self.set.iter().filter(|(name, _)| !others.contains(name)) {
+        for (name, value) in self.set.iter().filter(|(name, _)| !others.contain(name.as_str().as_bytes())) {
             append_line(name.as_str().as_bytes(), value.as_bytes(), out);
         }
     }
@@ -183,10 +208,43 @@ impl From<HeaderMap> for Fields {
         for (name, value) in map {
             // A map says a name once for all of its values.
             last = name.or(last);
-            fields.set.extend(last.clone().map(|name| (name, value)));
+            if let Some(name) = last.clone() {
+                fields.append(name, value);
+            }
         }
         fields
     }
+}
+
+/// Names that are looked for together.
+#[derive(Debug)]
+pub struct Names {
+    names: &'static [&'static str],
+    marks: u64,
+}
+
+const NO_NAMES: Names = Names::new(&[]);
+
+impl Names {
+    /// `names` are in lower case.
+    pub const fn new(names: &'static [&'static str]) -> Self {
+        let (mut marks, mut at) = (0, 0);
+        while at < names.len() {
+            marks |= mark(names[at].as_bytes());
+            at += 1;
+        }
+        Self { names, marks }
+    }
+
+    fn contain(&self, name: &[u8]) -> bool {
+        mark(name) & self.marks != 0 && self.names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    }
+}
+
+/// Returns one of 64 bits for a name in any spelling. Two names may share one, few do.
+const fn mark(name: &[u8]) -> u64 {
+    let [first, .., last] = name else { return 1 };
+    1 << ((name.len() * 11 + (*first & 31) as usize * 5 + (*last & 31) as usize) % 64)
 }
 
 /// Returns a value as text, if it is visible ASCII, spaces and tabs.
@@ -202,6 +260,7 @@ fn is(written: &[u8], name: &HeaderName) -> bool {
 #[cfg(test)]
 mod tests {
     use http::header::{CONTENT_TYPE, SERVER, SET_COOKIE, VARY};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -259,6 +318,38 @@ mod tests {
         let again = Fields::from(map.clone());
         assert_eq!(again.values(&VARY).count(), 3);
         assert_eq!(again.into_map(), map);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_what_a_plain_search_finds(names in prop::collection::vec("[a-cA-C-]{1,3}", 0..12), wanted in "[a-c-]{1,3}") {
+            let section: String = names.iter().map(|name| format!("{name}: x\r\n")).collect();
+            let lines = section.lines().map(|line| {
+                let (name, value) = line.split_once(": ").unwrap();
+                Line::of(section.as_ptr().addr(), name.as_bytes(), value.as_bytes())
+            });
+            let lines = lines.collect();
+            let (before, after) = names.split_at(names.len() / 2);
+            let count = before.iter().map(|name| format!("{name}: x\r\n").len()).sum::<usize>();
+            let split = |lines: &Vec<Line>| lines.iter().filter(|line| (line.end as usize) < count).copied().collect();
+            let mut fields = Fields::given(section.clone().into(), split(&lines));
+            for name in after {
+                fields.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static("x"));
+            }
+            let name = HeaderName::from_bytes(wanted.as_bytes()).unwrap();
+            let plain = names.iter().filter(|other| other.eq_ignore_ascii_case(&wanted)).count();
+            prop_assert_eq!((fields.values(&name).count(), fields.contains(&name)), (plain, plain > 0));
+            let list: &'static [&'static str] = Box::leak(Box::new([&*String::leak(wanted)]));
+            let names_of_one = Names::new(list);
+            prop_assert_eq!(fields.contains_any(&names_of_one), plain > 0);
+            let mut without = Vec::new();
+            fields.write_without(&names_of_one, &mut without);
+            fields.remove_any(&names_of_one);
+            prop_assert_eq!(fields.names().count(), names.len() - plain);
+            let mut left = Vec::new();
+            fields.write(&mut left);
+            prop_assert_eq!(without, left);
+        }
     }
 
     #[test]

@@ -33,6 +33,16 @@ pub enum Left {
     UntilClose,
 }
 
+impl Left {
+    /// Returns how much of the body may be written behind the head.
+    pub fn to_be_copied(self) -> usize {
+        match self {
+            Self::Length(length) => usize::try_from(length).ok().filter(|length| *length <= COPIED).unwrap_or_default(),
+            Self::Nothing | Self::Chunks | Self::UntilClose => 0,
+        }
+    }
+}
+
 /// A piece of the body that is no longer than this is copied behind the head: the system takes one slice for less than several.
 const COPIED: usize = 2 * 1024;
 

@@ -1,13 +1,17 @@
 //! A request to a server as it goes on the wire (RFC 9112): made of parsed values only, and framed by its body alone.
 
 use http::Method;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::CONTENT_LENGTH;
 use http_body::Body;
 
 use super::body::RequestBody;
+use crate::http::fields::Names;
 use crate::http::outgoing::{Left, Outgoing};
 use crate::http::request::ClientRequest;
 use crate::http::wire::append_length;
+
+/// What the body says better.
+const FRAMING: Names = Names::new(&["content-length", "transfer-encoding"]);
 
 /// Returns the message of a request whose target is in origin form. What it says of the body's length follows from `body`, and only
 /// from the request's own Content-Length where that agrees.
@@ -24,7 +28,7 @@ pub(super) fn outgoing<B>(request: &ClientRequest<B>, body: RequestBody) -> Outg
     for part in [request.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         head.extend_from_slice(part.as_bytes());
     }
-    request.fields.write_without(&[CONTENT_LENGTH, TRANSFER_ENCODING], &mut head);
+    request.fields.write_without(&FRAMING, &mut head);
     match left {
         Left::Length(length) => append_length(length, &mut head),
         Left::Chunks | Left::UntilClose => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),

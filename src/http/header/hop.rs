@@ -5,23 +5,38 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::names::{HOP_BY_HOP, NEVER_IN_TRAILERS, NEVER_NOMINATED};
 use super::{folded_eq, folded_starts_with};
-use crate::http::fields::{Fields, Lookup};
+use crate::http::fields::{Fields, Lookup, Names};
 
 /// Removes what belongs to the connection the message came by: the known fields, and what `Connection` lists. It can list
 /// what it likes: `is_protected` names, those that carry the message itself and `X-Forwarded-*` stay. `TE: trailers` stays,
 /// since whoever accepts trailers should get them through us.
 pub fn remove_hop_by_hop(fields: &mut Fields, is_protected: &dyn Fn(&[u8]) -> bool) {
-    if !fields.names().any(is_hop_by_hop) {
+    if !fields.contains_any(&OF_CONNECTIONS) {
         return;
     }
-    let listed: Vec<u8> = fields.values(&CONNECTION).collect::<Vec<_>>().join(&b',');
-    let is_nominated = |name: &[u8]| lists(&listed, name) && !is_never_nominated(name) && !is_protected(name);
+    let nominated: Vec<Box<[u8]>> = fields.values(&CONNECTION).flat_map(nominated).map(Into::into).collect();
+    if !nominated.is_empty() {
+        let is_nominated = |name: &[u8]| nominated.iter().any(|other| other.eq_ignore_ascii_case(name));
+        fields.remove_where(|name| is_nominated(name) && !is_never_nominated(name) && !is_protected(name));
+    }
     let takes_trailers = fields.list_holds(&TE, b"trailers");
-    fields.remove_where(|name| is_hop_by_hop(name) || is_nominated(name));
+    fields.remove_any(&OF_CONNECTIONS);
     if takes_trailers {
         fields.append(TE, HeaderValue::from_static("trailers"));
     }
 }
+
+const OF_CONNECTIONS: Names = Names::new(HOP_BY_HOP);
+
+/// Returns what a `Connection` field lists but for the everyday `close`, `keep-alive` and `upgrade`. `TE` is listed by everyone who sends
+/// it, and is judged by its value.
+fn nominated(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_everyday = |option: &[u8]| EVERYDAY.iter().any(|known| option.eq_ignore_ascii_case(known));
+    list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(move |option| !is_everyday(option))
+}
+
+/// What connections usually say of themselves; those of them that are fields go anyway.
+const EVERYDAY: [&[u8]; 4] = [b"keep-alive", b"close", b"upgrade", b"te"];
 
 /// Whether a list has an option in it (RFC 9110 section 5.6.1).
 pub fn lists(list: &[u8], option: &[u8]) -> bool {
@@ -35,23 +50,6 @@ pub fn remove_forbidden_trailers(trailers: &mut HeaderMap) {
     for name in forbidden {
         trailers.remove(name);
     }
-}
-
-/// Whether a name is in the list. The lengths are looked at first: on most messages that is all there is to do.
-fn is_hop_by_hop(name: &[u8]) -> bool {
-    const LENGTHS: u64 = {
-        let mut lengths = 0;
-        let mut at = 0;
-        while at < HOP_BY_HOP.len() {
-            lengths |= 1 << HOP_BY_HOP[at].len();
-            at += 1;
-        }
-        lengths
-    };
-    if name.len() >= 64 || LENGTHS & (1 << name.len()) == 0 {
-        return false;
-    }
-    HOP_BY_HOP.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 fn is_never_nominated(name: &[u8]) -> bool {

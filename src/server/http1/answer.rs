@@ -44,7 +44,7 @@ impl Plan {
 
     /// Returns the head.
     pub(super) fn head(&self, status: StatusCode, mut fields: Fields, said: &Head, persists: bool) -> Vec<u8> {
-        let mut head = Vec::with_capacity(1024);
+        let mut head = Vec::with_capacity(1024 + self.left.to_be_copied());
         head.extend_from_slice(b"HTTP/1.1 ");
         head.extend_from_slice(status.as_str().as_bytes());
         head.extend_from_slice(b" ");
