@@ -4,11 +4,13 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 
 use super::Ingress;
 use super::rules::{Rules, ViaValues};
 use crate::http::fields::{Fields, Lookup, Names, text};
+use crate::http::wire::append_line;
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -42,10 +44,12 @@ struct OriginValues {
     address: HeaderValue,
     element: HeaderValue,
     host: HeaderValue,
+    /// The lines that say so of a client that came to us itself.
+    lines: Bytes,
 }
 
 impl Origins {
-    fn values(&self, ingress: &Ingress<'_>) -> OriginValues {
+    fn values<T>(&self, ingress: &Ingress<'_>, take: impl Fn(&OriginValues) -> T) -> T {
         let peer = ingress.client.peer.ip().to_canonical();
         let (host, port) = (ingress.target.host(), ingress.target.port());
         let mut places = self.places.borrow_mut();
@@ -57,11 +61,12 @@ impl Origins {
             (origin.peer, origin.is_tls, origin.port) == (peer, ingress.is_tls, port) && origin.host == host
         };
         if let Some(origin) = place.as_ref().filter(is_same) {
-            return origin.values.clone();
+            return take(&origin.values);
         }
         let values = OriginValues::new(peer, ingress);
-        *place = Some(Origin { peer, is_tls: ingress.is_tls, host: host.to_owned(), port, values: values.clone() });
-        values
+        let taken = take(&values);
+        *place = Some(Origin { peer, is_tls: ingress.is_tls, host: host.to_owned(), port, values });
+        taken
     }
 }
 
@@ -80,35 +85,55 @@ impl OriginValues {
             None => ingress.target.host().to_owned(),
             Some(port) => format!("{}:{port}", ingress.target.host()),
         };
-        let element = forwarded_element(peer, own_scheme(ingress), &host);
-        Self { address: ours(peer.to_string()), element: ours(element), host: ours(host) }
+        let (address, scheme) = (ours(peer.to_string()), own_scheme(ingress));
+        let (element, host) = (ours(forwarded_element(peer, scheme, &host)), ours(host));
+        let mut lines = Vec::new();
+        for (name, value) in [
+            (&FOR, address.as_bytes()),
+            (&header::FORWARDED, element.as_bytes()),
+            (&PROTO, scheme.as_bytes()),
+            (&HOST, host.as_bytes()),
+            (&header::HOST, host.as_bytes()),
+        ] {
+            append_line(name.as_str().as_bytes(), value, &mut lines);
+        }
+        Self { address, element, host, lines: lines.into() }
     }
 }
 
 /// Sets Host, `X-Forwarded-*`, `Forwarded`, `Via` and `X-Request-Id` for the upstream.
 pub fn rewrite(fields: &mut Fields, ingress: &Ingress<'_>, rules: &Rules, origins: &Origins) {
-    let OriginValues { address, element, host } = origins.values(ingress);
+    if ingress.client.behind_proxy {
+        continue_chains(fields, ingress, origins.values(ingress, OriginValues::clone));
+    } else {
+        fields.remove_any(&SET);
+        fields.tell(origins.values(ingress, |values| values.lines.clone()));
+    }
+    fields.append(REQUEST_ID, ingress.request_id.clone());
+    if let Some(via) = &rules.via {
+        append_via(fields, via, ingress);
+    }
+}
+
+/// Says of the client what the proxy before us says, and of the proxy what we see.
+fn continue_chains(fields: &mut Fields, ingress: &Ingress<'_>, values: OriginValues) {
+    let OriginValues { address, element, host, lines: _ } = values;
     let scheme = scheme(fields, ingress);
     let public_host = vouched(fields, &HOST, ingress).and_then(value).unwrap_or_else(|| host.clone());
-    let chain = |name: &HeaderName, own: HeaderValue| {
-        let before = ingress.client.behind_proxy.then(|| joined(fields, name)).flatten();
-        before.map_or_else(|| own.clone(), |before| ours(format!("{before}, {}", own.to_str().unwrap_or_default())))
+    let chain = |name: &HeaderName, own: HeaderValue| match joined(fields, name) {
+        Some(before) => ours(format!("{before}, {}", own.to_str().unwrap_or_default())),
+        None => own,
     };
-    let (addresses, elements) = (chain(&FOR, address), chain(&header::FORWARDED, element));
     let set = [
-        (FOR, addresses),
-        (header::FORWARDED, elements),
+        (FOR, chain(&FOR, address)),
+        (header::FORWARDED, chain(&header::FORWARDED, element)),
         (PROTO, HeaderValue::from_static(scheme)),
         (HOST, public_host),
         (header::HOST, host),
-        (REQUEST_ID, ingress.request_id.clone()),
     ];
     fields.remove_any(&SET);
     for (name, value) in set {
         fields.append(name, value);
-    }
-    if let Some(via) = &rules.via {
-        append_via(fields, via, ingress);
     }
 }
 

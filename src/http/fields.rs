@@ -14,6 +14,8 @@ pub struct Fields {
     set: Vec<(HeaderName, HeaderValue)>,
     /// The marks of all names that are there, and perhaps of some that were: most names that are asked for are not, and this says so.
     marks: u64,
+    /// Whole lines behind all others; nobody finds them by name.
+    told: Bytes,
 }
 
 /// Where in the section a field stands: its name from `name` to `colon`, its value from `value` to `end`.
@@ -74,7 +76,7 @@ impl Fields {
     /// Returns the fields at `given` in `section`, each of them a name and a value without white space around it, and no other.
     pub fn given(section: Bytes, given: Vec<Line>) -> Self {
         let marks = given.iter().fold(0, |marks, line| marks | line.mark);
-        Self { section, given, set: Vec::new(), marks }
+        Self { section, given, marks, ..Self::default() }
     }
 
     fn name(&self, line: &Line) -> &[u8] {
@@ -83,6 +85,11 @@ impl Fields {
 
     fn value(&self, line: &Line) -> &[u8] {
         &self.section[Line::range(line.value, line.end)]
+    }
+
+    fn is_one_of(&self, line: &Line, names: &Names) -> bool {
+        line.mark & names.marks != 0
+            && names.names.iter().any(|known| self.name(line).eq_ignore_ascii_case(known.as_bytes()))
     }
 
     /// Returns every name, as it was written.
@@ -98,7 +105,17 @@ impl Fields {
     }
 
     pub fn first<'a>(&'a self, name: &HeaderName) -> Option<&'a [u8]> {
-        self.values(name).next()
+        let mark = mark(name.as_str().as_bytes());
+        // Written out: it is asked several times of each message, most often in vain.
+        if self.marks & mark == 0 {
+            return None;
+        }
+        for line in &self.given {
+            if line.mark == mark && is(self.name(line), name) {
+                return Some(self.value(line));
+            }
+        }
+        self.set.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_bytes())
     }
 
     pub fn contains(&self, name: &HeaderName) -> bool {
@@ -107,11 +124,15 @@ impl Fields {
 
     /// Whether a list has an option in it, such as `close` in `Connection` (RFC 9110 section 5.6.1).
     pub fn list_holds(&self, name: &HeaderName, option: &[u8]) -> bool {
-        self.values(name).any(|list| lists(list, option))
+        self.first(name).is_some() && self.values(name).any(|list| lists(list, option))
     }
 
     pub fn contains_any(&self, names: &Names) -> bool {
-        self.marks & names.marks != 0 && self.names().any(|name| names.contain(name))
+        if self.marks & names.marks == 0 {
+            return false;
+        }
+        self.given.iter().any(|line| self.is_one_of(line, names))
+            || self.set.iter().any(|(name, _)| names.contain(name))
     }
 
     /// Takes out the fields whose name `is_out`.
@@ -125,17 +146,21 @@ impl Fields {
         if self.marks & names.marks == 0 {
             return;
         }
-        let section = &self.section;
-        let is_out =
-            |line: &Line| line.mark & names.marks != 0 && names.contain(&section[Line::range(line.name, line.colon)]);
-        self.given.retain(|line| !is_out(line));
-        self.set.retain(|(name, _)| !names.contain(name.as_str().as_bytes()));
+        let mut given = std::mem::take(&mut self.given);
+        given.retain(|line| !self.is_one_of(line, names));
+        self.given = given;
+        self.set.retain(|(name, _)| !names.contain(name));
     }
 
     pub fn remove(&mut self, name: &HeaderName) {
-        if self.marks & mark(name.as_str().as_bytes()) != 0 {
-            self.remove_where(|other| is(other, name));
+        let mark = mark(name.as_str().as_bytes());
+        if self.marks & mark == 0 {
+            return;
         }
+        let section = &self.section;
+        let is_out = |line: &Line| line.mark == mark && is(&section[Line::range(line.name, line.colon)], name);
+        self.given.retain(|line| !is_out(line));
+        self.set.retain(|(other, _)| other != name);
     }
 
     /// Makes room for so many fields that are to be set.
@@ -154,6 +179,12 @@ impl Fields {
         self.set.push((name, value));
     }
 
+    /// Has `lines` follow where the fields are written; each of them ends in CR LF. Only for what goes out next: whoever looks
+    /// fields up, or makes a map of them, does not see these.
+    pub fn tell(&mut self, lines: Bytes) {
+        self.told = lines;
+    }
+
     /// Appends one line for each field.
     pub fn write(&self, out: &mut Vec<u8>) {
         self.write_without(&NO_NAMES, out);
@@ -164,7 +195,7 @@ impl Fields {
         // Of lines that follow each other and are written as we would, many go in one copy.
         let mut run = 0..0;
         for line in &self.given {
-            if line.mark & others.marks != 0 && others.contain(self.name(line)) {
+            if self.is_one_of(line, others) {
                 continue;
             }
             let is_plain = line.value == line.colon + 2
@@ -182,9 +213,10 @@ impl Fields {
             }
         }
         out.extend_from_slice(&self.section[run]);
-        for (name, value) in self.set.iter().filter(|(name, _)| !others.contain(name.as_str().as_bytes())) {
+        for (name, value) in self.set.iter().filter(|(name, _)| !others.contain(name)) {
             append_line(name.as_str().as_bytes(), value.as_bytes(), out);
         }
+        out.extend_from_slice(&self.told);
     }
 
     /// Returns them as HTTP/2's library takes them. A given field that it can't take is left out; the grammars are the same.
@@ -236,8 +268,8 @@ impl Names {
         Self { names, marks }
     }
 
-    fn contain(&self, name: &[u8]) -> bool {
-        mark(name) & self.marks != 0 && self.names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    fn contain(&self, name: &HeaderName) -> bool {
+        mark(name.as_str().as_bytes()) & self.marks != 0 && self.names.contains(&name.as_str())
     }
 }
 

@@ -14,8 +14,8 @@ pub fn remove_hop_by_hop(fields: &mut Fields, is_protected: &dyn Fn(&[u8]) -> bo
     if !fields.contains_any(&OF_CONNECTIONS) {
         return;
     }
-    let nominated: Vec<Box<[u8]>> = fields.values(&CONNECTION).flat_map(nominated).map(Into::into).collect();
-    if !nominated.is_empty() {
+    if fields.first(&CONNECTION).is_some_and(|only| !is_everyday(only)) || fields.values(&CONNECTION).nth(1).is_some() {
+        let nominated: Vec<Box<[u8]>> = fields.values(&CONNECTION).flat_map(nominated).map(Into::into).collect();
         let is_nominated = |name: &[u8]| nominated.iter().any(|other| other.eq_ignore_ascii_case(name));
         fields.remove_where(|name| is_nominated(name) && !is_never_nominated(name) && !is_protected(name));
     }
@@ -31,8 +31,11 @@ const OF_CONNECTIONS: Names = Names::new(HOP_BY_HOP);
 /// Returns what a `Connection` field lists but for the everyday `close`, `keep-alive` and `upgrade`. `TE` is listed by everyone who sends
 /// it, and is judged by its value.
 fn nominated(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let is_everyday = |option: &[u8]| EVERYDAY.iter().any(|known| option.eq_ignore_ascii_case(known));
-    list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(move |option| !is_everyday(option))
+    list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|option| !is_everyday(option))
+}
+
+fn is_everyday(option: &[u8]) -> bool {
+    EVERYDAY.iter().any(|known| option.eq_ignore_ascii_case(known))
 }
 
 /// What connections usually say of themselves; those of them that are fields go anyway.
