@@ -1,6 +1,7 @@
-//! The cache of verified access tokens. It holds "signature and times are good" and who it is, never a route's verdict.
+//! The cache of verified access tokens, and before it what each thread has seen of late. It holds "signature and times are good" and who it is, never a route's verdict.
 //! Only tokens that verified get in, so garbage can't push anything out; what expired or was revoked is found out at the hit.
 
+use std::cell::RefCell;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,7 @@ use moka::Expiry;
 use moka::sync::Cache;
 
 use super::issuers::Issuers;
+use super::recent::Recent;
 use super::revocation::Version;
 use crate::clock::Timestamp;
 use crate::identity::Caller;
@@ -51,6 +53,8 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct TokenCache {
     entries: Cache<TokenHash, Entry, BuildHasherDefault<DigestHasher>>,
+    /// Tells this cache from others of the process.
+    id: u64,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -63,26 +67,44 @@ pub struct CacheCounts {
     pub entries: u64,
 }
 
+thread_local! {
+    static RECENT: RefCell<Recent<Known>> = const { RefCell::new(Recent::new()) };
+}
+
 impl TokenCache {
     pub fn new(capacity: u64) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let id = COUNT.fetch_add(1, Ordering::Relaxed);
         let entries = Cache::builder()
             .max_capacity(capacity)
             .expire_after(AtExpiry)
             .build_with_hasher(BuildHasherDefault::default());
-        Self { entries, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
-    }
-
-    pub fn key(key_set: u64, token: &str) -> TokenHash {
-        sha256(&[&key_set.to_be_bytes(), token.as_bytes()])
+        Self { entries, id, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// Returns who it is, if the token is known, has not expired, nothing about its user has changed, and the keys that
-    /// verified it are in force.
-    pub fn find(&self, key: &TokenHash, now: Timestamp, issuers: &Live<Issuers>) -> Option<Arc<Known>> {
-        let found = self.entries.get(key).filter(|entry| entry.known.is_good(now, issuers));
-        let counter = if found.is_some() { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
-        found.map(|entry| entry.known)
+    /// verified it are in force; else the key to insert it by.
+    pub fn find(
+        &self,
+        key_set: u64,
+        token: &str,
+        now: Timestamp,
+        issuers: &Live<Issuers>,
+    ) -> Result<Arc<Known>, TokenHash> {
+        let asked = (self.id, key_set);
+        let recent = RECENT.with_borrow(|recent| recent.find(asked, token));
+        if let Some(known) = recent.filter(|known| known.is_good(now, issuers)) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(known);
+        }
+        let key = sha256(&[&key_set.to_be_bytes(), token.as_bytes()]);
+        let Some(entry) = self.entries.get(&key).filter(|entry| entry.known.is_good(now, issuers)) else {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+            return Err(key);
+        };
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        RECENT.with_borrow_mut(|recent| recent.keep(asked, token, &entry.known));
+        Ok(entry.known)
     }
 
     pub fn insert(&self, key: TokenHash, known: Known, now: Timestamp) {

@@ -7,6 +7,7 @@ mod cache;
 mod directory;
 pub mod issuers;
 pub mod key_set;
+mod recent;
 pub mod revocation;
 
 use std::sync::Arc;
@@ -123,11 +124,13 @@ impl Authenticator {
             return Err(BadCredential::NotYet);
         }
         let trust = self.trust.guard();
-        let key = TokenCache::key(trust.access.id(), token);
-        if let Some(known) = self.cache.find(&key, now, &self.issuers) {
-            let is_ours = known.source == Source::Ours;
-            return is_ours.then(|| Arc::clone(&known.caller)).ok_or(BadCredential::Token(TokenError::UnknownKey));
-        }
+        let key = match self.cache.find(trust.access.id(), token, now, &self.issuers) {
+            Ok(known) => {
+                let is_ours = known.source == Source::Ours;
+                return is_ours.then(|| Arc::clone(&known.caller)).ok_or(BadCredential::Token(TokenError::UnknownKey));
+            }
+            Err(key) => key,
+        };
         self.verify_ours(&trust, token, now).map(|known| self.remember(key, known, now))
     }
 
@@ -157,13 +160,15 @@ impl Authenticator {
             return Verdict::Bad(BadCredential::NotYet);
         }
         let trust = self.trust.guard();
-        let key = TokenCache::key(trust.access.id(), token);
-        if let Some(known) = self.cache.find(&key, now, &self.issuers) {
-            return match (known.source, whose) {
-                (Source::Issuer(_), Whose::Account) => Verdict::Bad(BadCredential::Token(TokenError::UnknownKey)),
-                _ => Verdict::Good(Arc::clone(&known.caller)),
-            };
-        }
+        let key = match self.cache.find(trust.access.id(), token, now, &self.issuers) {
+            Ok(known) => {
+                return match (known.source, whose) {
+                    (Source::Issuer(_), Whose::Account) => Verdict::Bad(BadCredential::Token(TokenError::UnknownKey)),
+                    _ => Verdict::Good(Arc::clone(&known.caller)),
+                };
+            }
+            Err(key) => key,
+        };
         if api_key::looks_like_one(token) {
             return ask_for_key(key, token);
         }
