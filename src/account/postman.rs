@@ -126,6 +126,7 @@ impl Postman {
             // The lease ends, and the mail is sent for the second time, with another link.
             tracing::warn!(user.id = %errand.mail.user.id, %error, "what became of a mail can't be written down");
         }
+        // Told once it is so: whoever dies in between says nothing of a mail that went, rather than promise one that waits for its lease.
         match sent {
             Ok(()) => {
                 self.metrics.mail("sent");

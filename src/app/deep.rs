@@ -60,7 +60,7 @@ async fn look_at_issuers(settings: &Settings) -> Vec<String> {
 
 async fn look_at_store(settings: &Settings) -> Result<(), String> {
     let name = match &settings.store {
-        config::Store::Memory => return Ok(()),
+        config::Store::Memory => "the store in memory".to_owned(),
         config::Store::Sqlite { path } if !path.exists() => return look_at_folder(path),
         config::Store::Sqlite { path } => path.display().to_string(),
         config::Store::MongoDb { .. } => "store.url".to_owned(),

@@ -1,4 +1,4 @@
-//! What a store's URL leads to: the one place that knows which backends there are. Opened by the gateway and by every command.
+//! What a store's URL leads to: the one place that knows which backends there are. Called by the gateway and by every command.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::store::{SharedStore, StoreError};
 pub fn open_store(store: &Store) -> Result<SharedStore, StartError> {
     match store {
         Store::Memory => {
+            tracing::warn!("store.url is memory: accounts, sessions and keys end with this process");
             let store = SqliteStore::in_memory().map_err(|error| StartError::Store(error.to_string()))?;
             Ok(Arc::new(store))
         }
@@ -72,7 +73,9 @@ fn name_store(store: &Store, error: StartError) -> StartError {
 pub fn refuse_to_migrate(from: &Store, to: &Store) -> Result<(), StartError> {
     for (option, store) in [("--from", from), ("--to", to)] {
         if *store == Store::Memory {
-            return Err(out_of_reach(option));
+            return Err(StartError::Configuration(format!(
+                "{option} is \"memory:\", where nothing lasts: name a file, \"sqlite:PATH\""
+            )));
         }
     }
     if let Store::Sqlite { path } = from

@@ -59,7 +59,7 @@ pub enum Presented<'a> {
 
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Returns what `headers` present in the places that are looked at. With a bearer token alone it allocates nothing.
+/// Returns what `fields` present in the places that are looked at. With a bearer token alone it allocates nothing.
 pub fn read<'a>(fields: &'a impl Lookup, settings: &BearerSettings, accepted: Accepted) -> Presented<'a> {
     let mut found = if accepted.bearer { bearer(fields, settings) } else { Presented::Nothing };
     let others = [

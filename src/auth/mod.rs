@@ -7,7 +7,6 @@ mod cache;
 mod directory;
 pub mod issuers;
 pub mod key_set;
-mod recent;
 pub mod revocation;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::rules::Rules;
 use crate::http::fields::Fields;
 use crate::policy::Permit;
 
-/// Leaves in `headers` our word on who is asking, and nobody else's. Public routes too.
+/// Leaves in `fields` our word on who is asking, and nobody else's. Public routes too.
 pub fn replace(fields: &mut Fields, permit: &Permit, rules: &Rules) {
     rules.filter.strip(fields);
     let Some(caller) = permit.caller() else { return };

@@ -42,9 +42,8 @@ use forwarded::Origins;
 use streams::Streams;
 use upgrade::Asked;
 
-/// How many fields a request usually gets: seven that say where it came from, and one or two that say who asks, which take the place
-/// of its credential.
-const SET_FIELDS: usize = 8;
+/// How many fields are usually set for an upstream beside those that say where a request came from: its id, `Via`, and who asks.
+const SET_FIELDS: usize = 5;
 
 /// A request as the edge took it in: read once, before any rule.
 #[derive(Debug)]

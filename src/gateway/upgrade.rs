@@ -63,7 +63,7 @@ impl Asked {
         }
     }
 
-    /// Returns the client's end, and the status by which it learns that the app has switched; `headers` are those of the app's 101,
+    /// Returns the client's end, and the status by which it learns that the app has switched; `fields` are those of the app's 101,
     /// and the client's afterwards.
     pub(super) fn settle(self, fields: &mut Fields) -> Result<(Upgrade, StatusCode), Refusal> {
         if !is_websocket(fields) {

@@ -1,20 +1,22 @@
 //! The fields of a message: those that came stand where they came, in the section's own memory, and go on as the lines they were;
 //! those that were set follow. A list, because messages have few: looking one up costs less than a map does to make and to drop.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::header::lists;
 use super::wire::{append_field, append_line};
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Fields {
     section: Bytes,
     given: Vec<Line>,
     set: Vec<(HeaderName, HeaderValue)>,
     /// The marks of all names that are there, and perhaps of some that were: most names that are asked for are not, and this says so.
     marks: u64,
-    /// Whole lines behind all others; nobody finds them by name.
+    /// Whole lines before all others; nobody finds them by name.
     told: Bytes,
 }
 
@@ -70,6 +72,15 @@ impl Line {
     fn range(from: u32, to: u32) -> std::ops::Range<usize> {
         from as usize..to as usize
     }
+
+    fn name_in<'a>(&self, section: &'a [u8]) -> &'a [u8] {
+        &section[Self::range(self.name, self.colon)]
+    }
+
+    fn is_one_of(&self, section: &[u8], names: &Names) -> bool {
+        self.mark & names.marks != 0
+            && names.names.iter().any(|known| self.name_in(section).eq_ignore_ascii_case(known.as_bytes()))
+    }
 }
 
 impl Fields {
@@ -80,16 +91,11 @@ impl Fields {
     }
 
     fn name(&self, line: &Line) -> &[u8] {
-        &self.section[Line::range(line.name, line.colon)]
+        line.name_in(&self.section)
     }
 
     fn value(&self, line: &Line) -> &[u8] {
         &self.section[Line::range(line.value, line.end)]
-    }
-
-    fn is_one_of(&self, line: &Line, names: &Names) -> bool {
-        line.mark & names.marks != 0
-            && names.names.iter().any(|known| self.name(line).eq_ignore_ascii_case(known.as_bytes()))
     }
 
     /// Returns every name, as it was written.
@@ -131,14 +137,14 @@ impl Fields {
         if self.marks & names.marks == 0 {
             return false;
         }
-        self.given.iter().any(|line| self.is_one_of(line, names))
+        self.given.iter().any(|line| line.is_one_of(&self.section, names))
             || self.set.iter().any(|(name, _)| names.contain(name))
     }
 
     /// Takes out the fields whose name `is_out`.
     pub fn remove_where(&mut self, mut is_out: impl FnMut(&[u8]) -> bool) {
         let section = &self.section;
-        self.given.retain(|line| !is_out(&section[Line::range(line.name, line.colon)]));
+        self.given.retain(|line| !is_out(line.name_in(section)));
         self.set.retain(|(name, _)| !is_out(name.as_str().as_bytes()));
     }
 
@@ -146,9 +152,8 @@ impl Fields {
         if self.marks & names.marks == 0 {
             return;
         }
-        let mut given = std::mem::take(&mut self.given);
-        given.retain(|line| !self.is_one_of(line, names));
-        self.given = given;
+        let section = &self.section;
+        self.given.retain(|line| !line.is_one_of(section, names));
         self.set.retain(|(name, _)| !names.contain(name));
     }
 
@@ -158,7 +163,7 @@ impl Fields {
             return;
         }
         let section = &self.section;
-        let is_out = |line: &Line| line.mark == mark && is(&section[Line::range(line.name, line.colon)], name);
+        let is_out = |line: &Line| line.mark == mark && is(line.name_in(section), name);
         self.given.retain(|line| !is_out(line));
         self.set.retain(|(other, _)| other != name);
     }
@@ -179,7 +184,7 @@ impl Fields {
         self.set.push((name, value));
     }
 
-    /// Has `lines` follow where the fields are written; each of them ends in CR LF. Only for what goes out next: whoever looks
+    /// Has `lines` go before where the fields are written; each of them ends in CR LF. Only for what goes out next: whoever looks
     /// fields up, or makes a map of them, does not see these.
     pub fn tell(&mut self, lines: Bytes) {
         self.told = lines;
@@ -192,10 +197,11 @@ impl Fields {
 
     /// Appends one line for each field of another name.
     pub fn write_without(&self, others: &Names, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.told);
         // Of lines that follow each other and are written as we would, many go in one copy.
         let mut run = 0..0;
         for line in &self.given {
-            if self.is_one_of(line, others) {
+            if line.is_one_of(&self.section, others) {
                 continue;
             }
             let is_plain = line.value == line.colon + 2
@@ -216,20 +222,27 @@ impl Fields {
         for (name, value) in self.set.iter().filter(|(name, _)| !others.contain(name)) {
             append_line(name.as_str().as_bytes(), value.as_bytes(), out);
         }
-        out.extend_from_slice(&self.told);
     }
 
     /// Returns them as HTTP/2's library takes them. A given field that it can't take is left out; the grammars are the same.
     pub fn into_map(self) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(self.given.len() + self.set.len());
+        debug_assert!(self.told.is_empty(), "what was told goes out next");
+        let mut map = HeaderMap::try_with_capacity(self.given.len() + self.set.len()).unwrap_or_default();
         for line in &self.given {
             let value = self.section.slice(Line::range(line.value, line.end));
-            let _ = append_field(&mut map, &self.section[Line::range(line.name, line.colon)], value);
+            let _ = append_field(&mut map, self.name(line), value);
         }
         for (name, value) in self.set {
             map.append(name, value);
         }
         map
+    }
+}
+
+/// Names alone: values are credentials at times, and the section still holds what was removed.
+impl fmt::Debug for Fields {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.names().map(String::from_utf8_lossy)).finish()
     }
 }
 
@@ -290,104 +303,4 @@ fn is(written: &[u8], name: &HeaderName) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use http::header::{CONTENT_TYPE, SERVER, SET_COOKIE, VARY};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Returns the fields of a section, as a parser would find them.
-    fn read(section: &'static str) -> Fields {
-        let lines = section.lines().map(|line| {
-            let (name, value) = line.split_once(':').unwrap();
-            Line::of(section.as_ptr().addr(), name.as_bytes(), value.trim().as_bytes())
-        });
-        Fields::given(Bytes::from_static(section.as_bytes()), lines.collect())
-    }
-
-    fn written(fields: &Fields) -> String {
-        let mut out = Vec::new();
-        fields.write(&mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    const SECTION: &str =
-        "Server: a\r\nvary:\tx \r\nContent-Type: b\r\nset-cookie: c\r\nSet-Cookie: d\nVary: \r\nX-Y: e\r\n";
-
-    #[test]
-    fn what_is_not_touched_goes_on_as_it_came_in_lines_of_one_form() {
-        let all = "Server: a\r\nvary: x\r\nContent-Type: b\r\nset-cookie: c\r\nSet-Cookie: d\r\nVary: \r\nX-Y: e\r\n";
-        assert_eq!(written(&read(SECTION)), all);
-    }
-
-    #[test]
-    fn a_name_is_found_and_taken_out_however_it_is_written() {
-        let mut fields = read(SECTION);
-        assert_eq!(fields.values(&SET_COOKIE).collect::<Vec<_>>(), [b"c", b"d"]);
-        assert_eq!((fields.first(&VARY), fields.contains(&SERVER)), (Some(&b"x"[..]), true));
-        fields.remove(&SET_COOKIE);
-        fields.remove(&SERVER);
-        assert_eq!(written(&fields), "vary: x\r\nContent-Type: b\r\nVary: \r\nX-Y: e\r\n");
-    }
-
-    #[test]
-    fn what_is_set_takes_the_place_of_every_other() {
-        let mut fields = read(SECTION);
-        fields.append(VARY, HeaderValue::from_static("y"));
-        fields.set(VARY, HeaderValue::from_static("z"));
-        fields.set(CONTENT_TYPE, HeaderValue::from_static("f"));
-        let expected = "Server: a\r\nset-cookie: c\r\nSet-Cookie: d\r\nX-Y: e\r\nvary: z\r\ncontent-type: f\r\n";
-        assert_eq!(written(&fields), expected);
-    }
-
-    #[test]
-    fn a_map_of_them_holds_the_same_and_comes_back() {
-        let mut fields = read(SECTION);
-        fields.append(VARY, HeaderValue::from_static("z"));
-        let map = fields.into_map();
-        let values = |name| map.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join("|");
-        assert_eq!([values(VARY), values(SET_COOKIE), values(SERVER)], ["x||z", "c|d", "a"]);
-        let again = Fields::from(map.clone());
-        assert_eq!(again.values(&VARY).count(), 3);
-        assert_eq!(again.into_map(), map);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_found_is_what_a_plain_search_finds(names in prop::collection::vec("[a-cA-C-]{1,3}", 0..12), wanted in "[a-c-]{1,3}") {
-            let section: String = names.iter().map(|name| format!("{name}: x\r\n")).collect();
-            let lines = section.lines().map(|line| {
-                let (name, value) = line.split_once(": ").unwrap();
-                Line::of(section.as_ptr().addr(), name.as_bytes(), value.as_bytes())
-            });
-            let lines = lines.collect();
-            let (before, after) = names.split_at(names.len() / 2);
-            let count = before.iter().map(|name| format!("{name}: x\r\n").len()).sum::<usize>();
-            let split = |lines: &Vec<Line>| lines.iter().filter(|line| (line.end as usize) < count).copied().collect();
-            let mut fields = Fields::given(section.clone().into(), split(&lines));
-            for name in after {
-                fields.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static("x"));
-            }
-            let name = HeaderName::from_bytes(wanted.as_bytes()).unwrap();
-            let plain = names.iter().filter(|other| other.eq_ignore_ascii_case(&wanted)).count();
-            prop_assert_eq!((fields.values(&name).count(), fields.contains(&name)), (plain, plain > 0));
-            let list: &'static [&'static str] = Box::leak(Box::new([&*String::leak(wanted)]));
-            let names_of_one = Names::new(list);
-            prop_assert_eq!(fields.contains_any(&names_of_one), plain > 0);
-            let mut without = Vec::new();
-            fields.write_without(&names_of_one, &mut without);
-            fields.remove_any(&names_of_one);
-            prop_assert_eq!(fields.names().count(), names.len() - plain);
-            let mut left = Vec::new();
-            fields.write(&mut left);
-            prop_assert_eq!(without, left);
-        }
-    }
-
-    #[test]
-    fn an_option_is_found_in_a_list_of_any_spelling() {
-        let fields = read("Connection: x, Close\r\nconnection:  keep-alive,\r\n");
-        let holds = |option: &[u8]| fields.list_holds(&http::header::CONNECTION, option);
-        assert_eq!([holds(b"close"), holds(b"keep-alive"), holds(b"clos")], [true, true, false]);
-    }
-}
+mod tests;

@@ -23,7 +23,7 @@ pub(super) fn outgoing<B>(request: &ClientRequest<B>, body: RequestBody) -> Outg
         let length = given.and_then(|length| std::str::from_utf8(length).ok()).and_then(|length| length.parse().ok());
         length.map_or(Left::Chunks, Left::Length)
     };
-    let mut head = Vec::with_capacity(1024);
+    let mut head = Vec::with_capacity(1024 + left.to_be_copied());
     let target = request.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     for part in [request.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         head.extend_from_slice(part.as_bytes());

@@ -14,9 +14,11 @@ pub fn remove_hop_by_hop(fields: &mut Fields, is_protected: &dyn Fn(&[u8]) -> bo
     if !fields.contains_any(&OF_CONNECTIONS) {
         return;
     }
-    if fields.first(&CONNECTION).is_some_and(|only| !is_everyday(only)) || fields.values(&CONNECTION).nth(1).is_some() {
-        let nominated: Vec<Box<[u8]>> = fields.values(&CONNECTION).flat_map(nominated).map(Into::into).collect();
-        let is_nominated = |name: &[u8]| nominated.iter().any(|other| other.eq_ignore_ascii_case(name));
+    if fields.first(&CONNECTION).is_some_and(|first| !is_everyday(first)) || fields.values(&CONNECTION).nth(1).is_some()
+    {
+        let mut nominated: Vec<Vec<u8>> = fields.values(&CONNECTION).flat_map(nominated).collect();
+        nominated.sort_unstable();
+        let is_nominated = |name: &[u8]| nominated.binary_search(&name.to_ascii_lowercase()).is_ok();
         fields.remove_where(|name| is_nominated(name) && !is_never_nominated(name) && !is_protected(name));
     }
     let takes_trailers = fields.list_holds(&TE, b"trailers");
@@ -28,10 +30,11 @@ pub fn remove_hop_by_hop(fields: &mut Fields, is_protected: &dyn Fn(&[u8]) -> bo
 
 const OF_CONNECTIONS: Names = Names::new(HOP_BY_HOP);
 
-/// Returns what a `Connection` field lists but for the everyday `close`, `keep-alive` and `upgrade`. `TE` is listed by everyone who sends
-/// it, and is judged by its value.
-fn nominated(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|option| !is_everyday(option))
+/// Returns what a `Connection` field lists, in lower case, but for the everyday `close`, `keep-alive` and `upgrade`. `TE` is listed by
+/// everyone who sends it, and is judged by its value.
+fn nominated(list: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let options = list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    options.filter(|option| !option.is_empty() && !is_everyday(option)).map(<[u8]>::to_ascii_lowercase)
 }
 
 fn is_everyday(option: &[u8]) -> bool {

@@ -5,12 +5,15 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{is_token, is_value};
 
+/// The longest name that the library for HTTP/2 and for our own endpoints can hold.
+const NAME_LENGTH: usize = u16::MAX as usize;
+
 /// Returns the name and the value of a field, without the white space around it; `None` if the line is no field. A line that begins
 /// with white space folds the one before (obs-fold): no name, hence no field.
 pub fn read_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memchr(b':', line)?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    (is_token(name) && is_value(value)).then(|| (name, value.trim_ascii()))
+    (name.len() <= NAME_LENGTH && is_token(name) && is_value(value)).then(|| (name, value.trim_ascii()))
 }
 
 /// Returns the fields of a section with the empty line that ends it, at most `most`; `None` if it holds a line that is none. Values

@@ -280,16 +280,16 @@ mod tests {
 
     #[test]
     fn a_place_in_memory_is_there_while_it_is_open_and_has_nothing_to_do_with_another() {
-        let users = |connection: &Connection| -> i64 {
+        let changes = |connection: &Connection| -> i64 {
             connection.query_row("SELECT count(*) FROM changes", [], |row| row.get(0)).unwrap()
         };
         let (one, other) = (Place::memory(), Place::memory());
         let (writer, elsewhere) = (open_writer(&one).unwrap(), open_writer(&other).unwrap());
         writer.execute("INSERT INTO changes (at, kind) VALUES (1, 'keys_changed')", []).unwrap();
         let reader = open_reader(&one).unwrap();
-        assert_eq!((users(&reader), users(&elsewhere)), (1, 0));
+        assert_eq!((changes(&reader), changes(&elsewhere)), (1, 0));
         drop((writer, reader));
-        assert_eq!(users(&open_writer(&one).unwrap()), 0);
+        assert_eq!(changes(&open_writer(&one).unwrap()), 0);
     }
 
     #[test]

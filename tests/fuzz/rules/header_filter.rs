@@ -3,7 +3,7 @@
 
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use vestibule::http::fields::Fields;
+use vestibule::http::fields::{Fields, Line};
 use vestibule::http::header::names::{
     HOP_BY_HOP, IDENTITY, IDENTITY_PREFIXES, NEVER_IN_TRAILERS, OVERRIDE_PREFIXES, OVERRIDES, REBUILT,
 };
@@ -79,8 +79,25 @@ fn check_strip(filter: &IdentityFilter, headers: &HeaderMap, lists: &Lists<'_>) 
     left
 }
 
+/// Returns them as a parser finds them: in letters of either case, each line of another form.
+fn given(headers: &HeaderMap) -> Fields {
+    let mut section = Vec::new();
+    let mut places = Vec::new();
+    for (at, (name, value)) in headers.iter().enumerate() {
+        let name = if at % 2 == 0 { name.as_str().to_ascii_uppercase() } else { name.to_string() };
+        let colon = if at % 3 == 0 { ":" } else { ": " };
+        let start = section.len();
+        section.extend_from_slice(&[name.as_bytes(), colon.as_bytes(), value.as_bytes(), b"\r\n"].concat());
+        let value_at = start + name.len() + colon.len();
+        places.push((start..start + name.len(), value_at..value_at + value.len()));
+    }
+    let line = |(name, value)| Line::of(section.as_ptr().addr(), &section[name], &section[value]);
+    let lines = places.into_iter().map(line).collect();
+    Fields::given(section.into(), lines)
+}
+
 fn stripped(filter: &IdentityFilter, headers: &HeaderMap) -> HeaderMap {
-    let mut fields = Fields::from(headers.clone());
+    let mut fields = given(headers);
     filter.strip(&mut fields);
     fields.into_map()
 }
@@ -97,7 +114,7 @@ fn check_trailers(filter: &IdentityFilter, headers: &HeaderMap, lists: &Lists<'_
 
 /// No `Connection` field takes an identity header away, and none of what belongs to the connection stays.
 fn check_hop_by_hop(filter: &IdentityFilter, before: &HeaderMap) {
-    let mut fields = Fields::from(before.clone());
+    let mut fields = given(before);
     remove_hop_by_hop(&mut fields, &|name| filter.is_identity(name));
     let headers = fields.into_map();
     for name in before.keys().filter(|name| filter.is_identity(name.as_str().as_bytes())) {

@@ -42,10 +42,9 @@ const SELECTION: Duration = Duration::from_millis(2500);
 async fn one_stepdown_is_noticed_by_nobody() {
     let Some(server) = mongodb::own() else { return };
     let faulty = Faulty::before(&server.deployment()).await;
-    let client = h1();
+    let (client, mut tries) = (h1(), 0);
     for (code, name) in STEPPED_DOWN {
         for commands in [&["find"], &["update"], &["insert"], &["commitTransaction"]] as [&'static [&'static str]; 4] {
-            let mut tries = 0;
             loop {
                 let email = format!("{code}-{}-{tries}@example.com", commands[0].to_lowercase());
                 let trick = Trick { commands, times: 1, does: Does::Refuse(code, name) };
