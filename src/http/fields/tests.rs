@@ -76,7 +76,7 @@ fn a_map_of_them_holds_the_same_and_comes_back() {
 proptest! {
     #[test]
     fn what_is_found_is_what_a_plain_search_finds(names in prop::collection::vec("[a-cA-C-]{1,3}", 0..12), wanted in "[a-c-]{1,3}") {
-        let section: String = names.iter().map(|name| format!("{name}: x\r\n")).collect();
+        let section = names.iter().map(|name| format!("{name}: x\r\n")).collect::<Vec<_>>().concat();
         let lines = section.lines().map(|line| {
             let (name, value) = line.split_once(": ").unwrap();
             Line::of(section.as_ptr().addr(), name.as_bytes(), value.as_bytes())

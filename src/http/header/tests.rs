@@ -11,7 +11,7 @@ fn name(text: &str) -> HeaderName {
 
 /// Returns the fields as a parser finds them, in their own spelling.
 fn given(fields: &[(&str, &str)]) -> Fields {
-    let section: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let section = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
     let lines = section.lines().map(|line| {
         let (name, value) = line.split_once(": ").unwrap();
         Line::of(section.as_ptr().addr(), name.as_bytes(), value.as_bytes())

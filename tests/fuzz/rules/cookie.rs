@@ -14,6 +14,7 @@ pub fn check(data: &[u8]) -> Option<()> {
     for value in data.split(|&byte| byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok()) {
         fields.append(COOKIE, value);
     }
+    fields.first(&COOKIE)?;
     let before = fields.clone();
     join_cookies(&mut fields);
     assert_eq!(fields.values(&COOKIE).count(), before.values(&COOKIE).count().min(1));
