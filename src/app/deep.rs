@@ -66,12 +66,12 @@ async fn look_at_store(settings: &Settings) -> Result<(), String> {
         config::Store::MongoDb { .. } => "store.url".to_owned(),
     };
     let store = stores::open_store(&settings.store).map_err(|error| error.to_string())?;
-    let answered = timeout(Duration::from_secs(5), keys::load_trust(settings, &store, Clock::system().now())).await;
+    let answered = timeout(Duration::from_secs(5), keys::check(settings, &store, Clock::system().now())).await;
     let pinged = store.ping().await;
     let checked = match (answered, pinged) {
-        (Ok(Ok(_)), Ok(())) => Ok(()),
+        (Ok(Ok(())), Ok(())) => Ok(()),
         (Ok(Err(error)), _) => Err(format!("{name}: {error}")),
-        (Ok(Ok(_)), Err(error)) => Err(format!("{name}: {error}")),
+        (Ok(Ok(())), Err(error)) => Err(format!("{name}: {error}")),
         (Err(_), _) => Err(format!("{name}: no answer within 5 s")),
     };
     store.close().await;

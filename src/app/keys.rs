@@ -48,6 +48,19 @@ pub async fn load_trust(settings: &Settings, store: &SharedStore, now: Timestamp
     Ok(load(settings, store, now).await?.trust)
 }
 
+/// Fails as [`load_trust`] would; makes and changes nothing.
+pub(super) async fn check(settings: &Settings, store: &SharedStore, now: Timestamp) -> Result<(), KeysError> {
+    let secrets = &settings.auth.secrets;
+    if secrets.access.is_some() {
+        return load(settings, store, now).await.map(drop);
+    }
+    let records = store.list_keys().await?;
+    if let Some(signing) = rotation::signing(&records, settings.auth.algorithm, now) {
+        stored(signing, &records, secrets.key_encryption.as_ref())?;
+    }
+    Ok(())
+}
+
 pub(super) async fn load(settings: &Settings, store: &SharedStore, now: Timestamp) -> Result<Loaded, KeysError> {
     let auth = &settings.auth;
     let expected = Expected { issuer: auth.issuer.clone(), audience: auth.audience.clone(), leeway: auth.leeway };

@@ -114,7 +114,7 @@ pub fn back_up(store: &Store, file: &Path, existing: Existing, told: impl FnMut(
     match store {
         Store::Sqlite { path } => sqlite::back_up(path, file, existing, told).map_err(|error| match error {
             BackupError::Source(_) => StartError::Store(error.to_string()),
-            BackupError::Exists(_) | BackupError::Target { .. } => StartError::internal(error),
+            BackupError::Exists(_) | BackupError::Itself(_) | BackupError::Target { .. } => StartError::internal(error),
         }),
         Store::Memory => Err(out_of_reach("store.url")),
         Store::MongoDb { .. } => Err(StartError::Configuration(

@@ -149,8 +149,9 @@ fn one<'a>(fields: &'a impl Lookup, name: &HeaderName) -> Result<Option<&'a [u8]
     if values.next().is_some() { Err(Several) } else { Ok(first) }
 }
 
+/// A tab ends a scheme, too, though none may (RFC 9110 section 11.4): what follows is then a bad credential, and not somebody else's.
 fn split_scheme(bytes: &[u8]) -> (&[u8], &[u8]) {
-    bytes.split_at(bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len()))
+    bytes.split_at(bytes.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(bytes.len()))
 }
 
 /// What is no text can't be a token: it is read as an empty one, which nothing accepts.
@@ -183,6 +184,7 @@ mod tests {
         assert_eq!(presented(&["JWT abc"]), r#"Token("abc")"#);
         assert_eq!(presented(&["Basic abc"]), "Foreign");
         assert_eq!(presented(&["Bearerabc"]), "Foreign");
+        assert_eq!(presented(&["Bearer\tabc"]), r#"Token("\tabc")"#);
     }
 
     #[test]

@@ -44,6 +44,7 @@ struct OriginValues {
     address: HeaderValue,
     element: HeaderValue,
     host: HeaderValue,
+    host_line: Bytes,
     /// The lines that say so of a client that came to us itself.
     lines: Bytes,
 }
@@ -88,16 +89,18 @@ impl OriginValues {
         let (address, scheme) = (ours(peer.to_string()), own_scheme(ingress));
         let (element, host) = (ours(forwarded_element(peer, scheme, &host)), ours(host));
         let mut lines = Vec::new();
+        // Host first, where servers look for it (RFC 9110 section 7.2).
+        append_line(b"host", host.as_bytes(), &mut lines);
+        let host_line = Bytes::copy_from_slice(&lines);
         for (name, value) in [
             (&FOR, address.as_bytes()),
             (&header::FORWARDED, element.as_bytes()),
             (&PROTO, scheme.as_bytes()),
             (&HOST, host.as_bytes()),
-            (&header::HOST, host.as_bytes()),
         ] {
             append_line(name.as_str().as_bytes(), value, &mut lines);
         }
-        Self { address, element, host, lines: lines.into() }
+        Self { address, element, host, host_line, lines: lines.into() }
     }
 }
 
@@ -117,9 +120,9 @@ pub fn rewrite(fields: &mut Fields, ingress: &Ingress<'_>, rules: &Rules, origin
 
 /// Says of the client what the proxy before us says, and of the proxy what we see.
 fn continue_chains(fields: &mut Fields, ingress: &Ingress<'_>, values: OriginValues) {
-    let OriginValues { address, element, host, lines: _ } = values;
+    let OriginValues { address, element, host, host_line, lines: _ } = values;
     let scheme = scheme(fields, ingress);
-    let public_host = vouched(fields, &HOST, ingress).and_then(value).unwrap_or_else(|| host.clone());
+    let public_host = vouched(fields, &HOST, ingress).and_then(value).unwrap_or(host);
     let chain = |name: &HeaderName, own: HeaderValue| match joined(fields, name) {
         Some(before) => ours(format!("{before}, {}", own.to_str().unwrap_or_default())),
         None => own,
@@ -129,9 +132,9 @@ fn continue_chains(fields: &mut Fields, ingress: &Ingress<'_>, values: OriginVal
         (header::FORWARDED, chain(&header::FORWARDED, element)),
         (PROTO, HeaderValue::from_static(scheme)),
         (HOST, public_host),
-        (header::HOST, host),
     ];
     fields.remove_any(&SET);
+    fields.tell(host_line);
     for (name, value) in set {
         fields.append(name, value);
     }

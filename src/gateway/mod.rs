@@ -220,6 +220,7 @@ fn direct(uri: &mut Uri, target: &Target, route: &table::Route<Forwarding>) {
 /// Framing is made anew on each side; only where there is no body does the length say something of its own (RFC 9110 section 8.6).
 fn clean_fields(fields: &mut Fields, status: StatusCode, is_head: bool) {
     remove_hop_by_hop(fields, &|_| false);
+    fields.remove(&header::TE);
     let says_length = match status {
         StatusCode::NO_CONTENT => false,
         StatusCode::NOT_MODIFIED => true,

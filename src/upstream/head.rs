@@ -61,20 +61,28 @@ pub(super) fn take_head(bytes: &mut BytesMut, method: &Method) -> Result<Option<
     let is_http_11 = response.version == Some(1);
     let start = bytes.as_ptr().addr();
     let lines = response.headers.iter().map(|field| Line::of(start, field.name.as_bytes(), field.value)).collect();
-    let fields = Fields::given(bytes.split_to(length).freeze(), lines);
+    let mut fields = Fields::given(bytes.split_to(length).freeze(), lines);
     let framing = framing(method, status, is_http_11, &fields)?;
     let keeps_alive = framing != Framing::UntilClose && keeps_alive(&fields, is_http_11);
+    if fields.contains(&TRANSFER_ENCODING) {
+        // Of no meaning beside a coding, and no word of the length that GET would have.
+        fields.remove(&CONTENT_LENGTH);
+    }
     Ok(Some(ResponseHead { status, fields, framing, keeps_alive }))
 }
 
 /// Returns how the body is delimited (RFC 9112 section 6.3).
 fn framing(method: &Method, status: StatusCode, is_http_11: bool, fields: &Fields) -> Result<Framing, BadHead> {
-    let has_none = *method == Method::HEAD
-        || status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if has_none {
+    if status.is_informational() {
         return Ok(Framing::Length(0));
     }
+    // Said of a body that does not come, it must make sense all the same: clients of HEAD and of 304 read it.
+    let said = said_framing(is_http_11, fields)?;
+    let has_none = *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    Ok(if has_none { Framing::Length(0) } else { said })
+}
+
+fn said_framing(is_http_11: bool, fields: &Fields) -> Result<Framing, BadHead> {
     let mut codings = fields.values(&TRANSFER_ENCODING);
     if let Some(coding) = codings.next() {
         let is_chunked = coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
@@ -160,6 +168,14 @@ mod tests {
             let head = read(&format!("HTTP/1.1 {status}\nContent-Length: 5\n\n")).unwrap().unwrap();
             assert_eq!(head.framing, Framing::Length(0), "{status}");
         }
+        for wrong in ["Content-Length: 3\nContent-Length: 5", "Content-Length: abc", "Transfer-Encoding: xchunked"] {
+            assert!(read(&format!("HTTP/1.1 304 Not Modified\n{wrong}\n\n")).is_err(), "{wrong}");
+            let head = format!("HTTP/1.1 200 OK\n{wrong}\n\n").replace('\n', "\r\n");
+            assert!(take_head(&mut BytesMut::from(head.as_str()), &Method::HEAD).is_err(), "{wrong}");
+        }
+        let both =
+            read("HTTP/1.1 304 Not Modified\nTransfer-Encoding: chunked\nContent-Length: 30\n\n").unwrap().unwrap();
+        assert!(!both.fields.contains(&CONTENT_LENGTH));
         let mut bytes = BytesMut::from("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
         let head = take_head(&mut bytes, &Method::HEAD).unwrap().unwrap();
         assert_eq!((head.framing, head.keeps_alive), (Framing::Length(0), true));

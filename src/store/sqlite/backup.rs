@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub enum BackupError {
     Source(#[from] OpenError),
     #[error("`{}` exists already; name another file, or say --overwrite", .0.display())]
     Exists(PathBuf),
+    #[error("`{}` is the store itself, or a part of it; name another file", .0.display())]
+    Itself(PathBuf),
     #[error("`{}` can't be written: {reason}; nothing is left there", file.display())]
     Target { file: PathBuf, reason: String },
 }
@@ -40,6 +43,9 @@ pub fn back_up(
     existing: Existing,
     mut told: impl FnMut(u64, u64),
 ) -> Result<u64, BackupError> {
+    if is_part_of(path, file) {
+        return Err(BackupError::Itself(file.to_owned()));
+    }
     if existing == Existing::Keep && file.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(file.to_owned()));
     }
@@ -56,6 +62,17 @@ pub fn back_up(
     keep(partial, file, existing, folder).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => BackupError::Exists(file.to_owned()),
         _ => failed(error.to_string()),
+    })
+}
+
+/// Whether `file` is the store at `path` under whatever name, or one of the files that SQLite keeps beside it: who has the store open
+/// would go on writing to what is no longer there.
+fn is_part_of(path: &Path, file: &Path) -> bool {
+    let Ok(target) = file.metadata() else { return false };
+    ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
+        let mut own = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+        own.push(suffix);
+        Path::new(&own).metadata().is_ok_and(|own| (own.dev(), own.ino()) == (target.dev(), target.ino()))
     })
 }
 
@@ -154,6 +171,21 @@ mod tests {
         assert_eq!(std::fs::read(&copy).unwrap(), b"precious");
         back_up(&path, &copy, Existing::Replace, |_, _| {}).unwrap();
         assert!(schema::open_writer(&Place::file(&copy)).is_ok());
+    }
+
+    #[test]
+    fn the_store_is_never_replaced_by_its_own_copy() {
+        let home = tempfile::tempdir().unwrap();
+        let (path, connection) = store(home.path());
+        insert(&connection, 1, 10);
+        let (link, symlink) = (home.path().join("link.db"), home.path().join("symlink.db"));
+        std::fs::hard_link(&path, &link).unwrap();
+        std::os::unix::fs::symlink(&path, &symlink).unwrap();
+        for file in [path.clone(), link, symlink, home.path().join("store.db-wal"), home.path().join("store.db-shm")] {
+            let refused = back_up(&path, &file, Existing::Replace, |_, _| {});
+            assert!(matches!(refused, Err(BackupError::Itself(_))), "{}", file.display());
+        }
+        insert(&connection, 11, 20);
     }
 
     #[test]

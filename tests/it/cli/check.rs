@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::harness::command::{run, run_in};
-use crate::harness::serve;
+use crate::harness::{PASSWORD, serve};
+use crate::store::migrate::contents;
 
 #[test]
 fn every_mistake_is_told_at_once_with_its_place_and_a_hint() {
@@ -44,6 +45,19 @@ async fn a_good_file_is_good_and_deep_looks_at_what_it_names() {
     for said in ["gateway.key", "upstream.app"] {
         assert!(deep.stderr.contains(said), "`{said}` is not said:\n{}", deep.stderr);
     }
+}
+
+#[test]
+fn a_judge_changes_nothing_in_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[[route]]\npath = \"/a\"\nupstream = \"http://127.0.0.1:9\"\n";
+    fs::write(folder.path().join("vestibule.toml"), text).unwrap();
+    run_in(folder.path(), &["user", "add", "ada@example.com", "--password-stdin"], &format!("{PASSWORD}\n")).ok();
+    let contents = || contents(&folder.path().join("vestibule.db"));
+    let before = contents();
+    let said = run_in(folder.path(), &["check", "--deep"], "").stderr;
+    assert!(said.contains("127.0.0.1:9") && !said.contains("vestibule.db"), "{said}");
+    assert_eq!(contents(), before);
 }
 
 #[test]
