@@ -65,7 +65,7 @@ pub fn back_up(
     })
 }
 
-/// Whether `file` is the store at `path` under whatever name, or one of the files that SQLite keeps beside it: who has the store open
+/// Whether `file` is the store at `path` under whatever name, or one of the files that `SQLite` keeps beside it: who has the store open
 /// would go on writing to what is no longer there.
 fn is_part_of(path: &Path, file: &Path) -> bool {
     let Ok(target) = file.metadata() else { return false };
