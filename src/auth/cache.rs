@@ -67,8 +67,8 @@ pub struct CacheCounts {
     pub entries: u64,
 }
 
-/// What a thread has found of late, each at the place of its key: the table that all threads share costs twenty times as much to look
-/// into, because it notes who looked for what.
+/// What a thread has found of late, each at the place of its key: the table that all threads share notes who looked for what, in words
+/// that the threads fight over. Without this a protected request took some 3 % more CPU, in one interleaved run.
 #[derive(Default)]
 struct Recent(Vec<Option<(u64, TokenHash, Arc<Known>)>>);
 

@@ -235,6 +235,30 @@ fn an_account_of_ours_that_is_gone_refuses_others_tokens_for_its_id_at_once() {
 }
 
 #[test]
+fn what_a_thread_remembers_of_a_token_ends_when_another_thread_takes_it_back() {
+    let world = world(Vec::new());
+    let token = world.our_token("ada");
+    // The third time it is the thread's own memory that is asked.
+    (0..3).for_each(|_| drop(world.route(&token).unwrap()));
+    let id = UserId::parse("ada").unwrap();
+    let gone = || world.authenticator.revocations().change_user(&id, Standing::Gone, NOW.plus(Duration::from_mins(5)));
+    std::thread::scope(|scope| scope.spawn(gone).join()).unwrap();
+    assert_eq!(world.route(&token).unwrap_err(), BadCredential::Revoked);
+}
+
+#[test]
+fn one_cache_knows_nothing_of_what_a_thread_remembers_of_another() {
+    let one = world(Vec::new());
+    let authenticator = Authenticator::new(one.trust.clone(), Arc::new(Revocations::new()), 1000);
+    let other = World { authenticator, trust: one.trust.clone() };
+    let token = one.our_token("ada");
+    let id = UserId::parse("ada").unwrap();
+    other.authenticator.revocations().change_user(&id, Standing::Gone, NOW.plus(Duration::from_mins(5)));
+    (0..3).for_each(|_| drop(one.route(&token).unwrap()));
+    assert_eq!(other.route(&token).unwrap_err(), BadCredential::Revoked);
+}
+
+#[test]
 fn roles_of_an_account_of_ours_are_nothing_to_others_tokens() {
     let world = world(vec![A.trusted()]);
     let (ours, theirs) = (world.our_token("ada"), A.sign("ada"));
