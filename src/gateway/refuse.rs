@@ -29,8 +29,6 @@ pub enum Refusal {
     EncodedSlash,
     #[error("this method is not served")]
     MethodNotServed,
-    #[error("Expect is not `100-continue`")]
-    UnknownExpectation,
     #[error("WebSocket is spoken in version 13 only")]
     WebSocketVersion,
     #[error("more than one credential")]
@@ -115,7 +113,6 @@ impl Refusal {
             }
             Self::NoRoute => said(StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotServed => said(StatusCode::NOT_IMPLEMENTED, "method_not_served"),
-            Self::UnknownExpectation => said(StatusCode::EXPECTATION_FAILED, "unknown_expectation"),
             Self::WebSocketVersion => said(StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::RepeatedCredential => said(StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadCredential(BadCredential::NotYet) => {

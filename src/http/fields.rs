@@ -63,10 +63,14 @@ impl Line {
     pub fn of(section: usize, name: &[u8], value: &[u8]) -> Self {
         let place = |part: &[u8]| {
             let at = part.as_ptr().addr() - section;
-            [at, at + part.len()].map(|at| u32::try_from(at).expect("a section is shorter than that"))
+            (at, at + part.len())
         };
-        let (mark, [name, colon], [value, end]) = (mark(name), place(name), place(value));
-        Self { name, colon, value, end, mark }
+        Self::at(place(name), place(value), mark(name))
+    }
+
+    fn at(name: (usize, usize), value: (usize, usize), mark: u64) -> Self {
+        let place = |at: usize| u32::try_from(at).expect("a section is shorter than that");
+        Self { name: place(name.0), colon: place(name.1), value: place(value.0), end: place(value.1), mark }
     }
 
     fn range(from: u32, to: u32) -> std::ops::Range<usize> {
@@ -81,6 +85,14 @@ impl Line {
         self.mark & names.marks != 0
             && names.names.iter().any(|known| self.name_in(section).eq_ignore_ascii_case(known.as_bytes()))
     }
+}
+
+/// Appends a field to a section in the making; returns its place.
+pub fn append(section: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Line {
+    let start = section.len();
+    append_line(name, value, section);
+    let end = section.len() - b"\r\n".len();
+    Line::at((start, start + name.len()), (end - value.len(), end), mark(name))
 }
 
 impl Fields {
@@ -108,6 +120,16 @@ impl Fields {
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let set = self.set.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         self.given.iter().map(|line| (self.name(line), self.value(line))).chain(set)
+    }
+
+    /// Hands on every field of another name.
+    pub fn each_without(&self, others: &Names, mut each: impl FnMut(&[u8], &[u8])) {
+        for line in self.given.iter().filter(|line| !line.is_one_of(&self.section, others)) {
+            each(self.name(line), self.value(line));
+        }
+        for (name, value) in self.set.iter().filter(|(name, _)| !others.contain(name)) {
+            each(name.as_str().as_bytes(), value.as_bytes());
+        }
     }
 
     pub fn first<'a>(&'a self, name: &HeaderName) -> Option<&'a [u8]> {

@@ -9,6 +9,7 @@ pub mod cookie;
 pub mod cors;
 pub mod fields;
 pub mod header;
+pub mod hpack;
 pub mod method;
 pub mod outgoing;
 pub mod path;

@@ -1,7 +1,7 @@
 //! What a client asks for, on either protocol.
 
+use bytes::Bytes;
 use http::{Method, Request, Uri, Version};
-use hyper::ext::Protocol;
 
 use super::fields::Fields;
 
@@ -13,7 +13,7 @@ pub struct ClientRequest<B> {
     pub version: Version,
     pub fields: Fields,
     /// The `:protocol` of an extended CONNECT (RFC 8441); only HTTP/2 has it.
-    pub protocol: Option<Protocol>,
+    pub protocol: Option<Bytes>,
     pub body: B,
 }
 
@@ -36,13 +36,13 @@ impl<B> ClientRequest<B> {
 
 impl<B> From<Request<B>> for ClientRequest<B> {
     fn from(request: Request<B>) -> Self {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         Self {
             method: parts.method,
             uri: parts.uri,
             version: parts.version,
             fields: parts.headers.into(),
-            protocol: parts.extensions.remove(),
+            protocol: None,
             body,
         }
     }

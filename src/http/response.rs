@@ -23,14 +23,6 @@ impl<B> ClientResponse<B> {
     pub fn map<C>(self, change: impl FnOnce(B) -> C) -> ClientResponse<C> {
         ClientResponse { status: self.status, fields: self.fields, body: change(self.body) }
     }
-
-    /// Returns it as HTTP/2's library takes it.
-    pub fn into_response(self) -> Response<B> {
-        let mut response = Response::new(self.body);
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.fields.into_map();
-        response
-    }
 }
 
 /// Returns the answer to HEAD: that of GET, its length said, its body left out (RFC 9110 section 9.3.2).

@@ -14,7 +14,7 @@ use http::StatusCode;
 pub use chunk::{ChunkScanner, Progress};
 use fields::read_fields;
 pub use fields::{append_field, append_fields, append_length, append_line};
-pub use head::{Framing, Head, blame_oversize, check_head, find_head_end, read_head};
+pub use head::{Framing, Head, blame_oversize, check_head, check_target, find_head_end, parse_length, read_head};
 pub use pieces::{BadChunk, Chunks, Piece};
 
 /// What is wrong with the bytes of a request. The connection can't be used after any of these.
@@ -36,6 +36,8 @@ pub enum Violation {
     MalformedLine,
     #[error("a field is not a name, a colon and a value without control characters")]
     MalformedField,
+    #[error("the pseudo-header fields are not those of a request")]
+    MalformedPseudoHeader,
     #[error("there are too many fields")]
     TooManyFields,
     #[error("the head is too large")]
@@ -66,6 +68,7 @@ impl Violation {
             | Self::MalformedTarget
             | Self::MalformedLine
             | Self::MalformedField
+            | Self::MalformedPseudoHeader
             | Self::InvalidHost
             | Self::InvalidContentLength
             | Self::RepeatedContentType
@@ -93,6 +96,7 @@ impl Violation {
             Self::UnsupportedVersion => "unsupported_version",
             Self::MalformedLine => "malformed_line",
             Self::MalformedField => "malformed_field",
+            Self::MalformedPseudoHeader => "malformed_pseudo_header",
             Self::TooManyFields => "too_many_fields",
             Self::HeadTooLarge => "head_too_large",
             Self::InvalidHost => "invalid_host",
@@ -149,7 +153,7 @@ fn is_value_byte(byte: u8) -> bool {
 }
 
 /// Whether the bytes may be a field's value. Asked of every byte of every head: without a way out the compiler looks at sixteen at once.
-fn is_value(bytes: &[u8]) -> bool {
+pub fn is_value(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |good, &byte| good & is_value_byte(byte))
 }
 

@@ -1,36 +1,24 @@
 //! Takes one accepted socket from its first byte to its end: TLS handshake under a deadline, HTTP/2 or HTTP/1.1 by ALPN
 //! or by what the first bytes say, and the limits of both. Nothing here looks at what a request asks for.
 
-use std::convert::Infallible;
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
-use http_body::Body as HttpBody;
-use hyper::body::Incoming;
-use hyper::rt::Executor;
-use hyper::server::conn::http2;
-use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::drive::{Drain, Driver, Farewell};
-use super::guard::Guard;
+use super::drive::{Drain, Driver};
+use super::http2::{Bounds, PREFACE};
 use super::lease::{Counters, Lease};
 use super::pulse::{Limits, Pulse};
-use super::service::Service;
-use super::{ConnectionInfo, Handler, Settings, http1};
+use super::{ConnectionInfo, Handler, Settings, http1, http2};
 use crate::http::stream::Stream;
-
-/// How an HTTP/2 client begins that knows beforehand what we speak (RFC 9113 section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How much is read at most to tell the protocols apart; enough for most heads to be whole.
 const FIRST_READ: usize = 4 * 1024;
@@ -56,7 +44,6 @@ pub struct Shared<H> {
     pub settings: Arc<Settings>,
     pub counters: Arc<Counters>,
     pub drain: Rc<Drain>,
-    pub http2: http2::Builder<LocalExecutor>,
 }
 
 /// Resolves when the connection has ended or was upgraded.
@@ -130,61 +117,13 @@ async fn serve_http<H: Handler>(shared: &Shared<H>, opened: Opened, protocol: Pr
             driver.run(pin!(connection.run())).await;
         }
         Protocol::Http2 => {
-            let service = Rc::new(Service { handler, connection: info, pulse: Rc::clone(&pulse) });
-            let service = service_fn(move |request| Rc::clone(&service).call(request));
-            let guard = Guard::new(stream, first, pulse);
-            // Boxed: it is much larger than an HTTP/1.1 connection.
-            let connection = shared.http2.serve_connection(TokioIo::new(guard), service);
-            driver.run(Box::pin(connection).as_mut()).await;
+            let bounds = Bounds {
+                header_size: shared.settings.header_size,
+                stream_window: shared.settings.h2_stream_window,
+                connection_window: shared.settings.h2_connection_window,
+            };
+            let connection = http2::Connection::new(handler, info, (stream, first), bounds, pulse);
+            driver.run(pin!(connection)).await;
         }
-    }
-}
-
-/// Returns the HTTP/2 library's settings.
-pub fn http2_builder(settings: &Settings) -> http2::Builder<LocalExecutor> {
-    let mut builder = http2::Builder::new(LocalExecutor);
-    builder
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(settings.h2_stream_window)
-        .initial_connection_window_size(settings.h2_connection_window)
-        // The same bound for what waits to be sent on a stream that its client doesn't read.
-        .max_send_buf_size(settings.h2_stream_window as usize)
-        .max_concurrent_streams(128)
-        .max_header_list_size(u32::try_from(settings.header_size).unwrap_or(u32::MAX))
-        // Rapid reset (RUSTSEC-2023-0034) and its mirror image (RUSTSEC-2024-0003): beyond these the connection ends.
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(256)
-        // A peer that vanished with streams open is noticed by a ping that stays unanswered.
-        .keep_alive_interval(settings.idle_timeout / 2)
-        .keep_alive_timeout(settings.header_timeout)
-        .enable_connect_protocol();
-    builder
-}
-
-impl<S, B> Farewell for http2::Connection<TokioIo<Guard>, S, LocalExecutor>
-where
-    S: HttpService<Incoming, ResBody = B, Error = Infallible>,
-    S::Future: 'static,
-    B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
-    B::Data: 'static,
-{
-    const CARRIES_TUNNELS: bool = true;
-
-    fn say_farewell(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-
-    fn refuse_late_head(self: Pin<&mut Self>) -> bool {
-        false
-    }
-}
-
-/// Runs a connection's streams on its own thread.
-#[derive(Clone, Debug)]
-pub struct LocalExecutor;
-
-impl<F: Future<Output = ()> + 'static> Executor<F> for LocalExecutor {
-    fn execute(&self, stream: F) {
-        tokio::task::spawn_local(stream);
     }
 }

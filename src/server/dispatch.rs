@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::visit::{Observed, RequestIds, Visit};
-use super::{ConnectionInfo, Handler, Unreadable, cross_origin, http2};
+use super::{ConnectionInfo, Handler, Unreadable, cross_origin};
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::gateway::upgrade::is_extended_connect;
@@ -110,9 +110,6 @@ impl Dispatch {
         let is_tunnel = request.method == Method::CONNECT;
         if is_tunnel && !is_extended_connect(&request) {
             return Err(Refusal::MethodNotServed);
-        }
-        if request.version == Version::HTTP_2 && http2::expects_the_unknown(&request) {
-            return Err(Refusal::UnknownExpectation);
         }
         if Target::is_the_server(&request)? {
             visit.trace.access = Some(AccessKind::Own);

@@ -15,13 +15,13 @@ use crate::clock::Clock;
 
 /// A connection that can be asked to end after the requests in flight.
 pub trait Farewell: Future {
-    /// Whether it may carry what is nobody's request in flight: an extended CONNECT, which its owner times.
-    const CARRIES_TUNNELS: bool;
-
     fn say_farewell(self: Pin<&mut Self>);
 
     /// Has the head that has begun be refused, because it takes too long; returns whether that will be answered, which is so once.
     fn refuse_late_head(self: Pin<&mut Self>) -> bool;
+
+    /// Looks after what is under way, every half idle time; returns whether the connection is to live on.
+    fn tend(self: Pin<&mut Self>) -> bool;
 }
 
 /// One worker's sign that the server drains.
@@ -103,8 +103,8 @@ impl Driver {
                     connection.as_mut().say_farewell();
                     continue;
                 }
-                Next::Finish if C::CARRIES_TUNNELS => now + self.limits.idle,
-                Next::RefuseHead | Next::Finish | Next::Drop => return Poll::Ready(()),
+                Next::Tend if connection.as_mut().tend() => continue,
+                Next::RefuseHead | Next::Finish | Next::Tend | Next::Drop => return Poll::Ready(()),
             };
             timer.as_mut().reset(tokio::time::Instant::from_std(Clock::monotonic()) + until.saturating_sub(now));
             if timer.as_mut().poll(context).is_pending() {

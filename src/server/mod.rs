@@ -1,14 +1,12 @@
-//! From listening sockets to requests: accepting, TLS, HTTP/1.1, HTTP/2 behind a judge of its frames, deadlines, draining. It knows no route and no user: what a request gets is the [`Handler`]'s to say.
+//! From listening sockets to requests: accepting, TLS, HTTP/1.1, HTTP/2, deadlines, draining. It knows no route and no user: what a request gets is the [`Handler`]'s to say.
 //! Called by `app`, which makes the handlers; the ops and redirect listeners run on the same machinery.
 
 mod acceptor;
+mod answer;
 mod connection;
 mod cross_origin;
 pub mod dispatch;
 mod drive;
-mod field_block;
-mod frames;
-mod guard;
 mod http1;
 mod http2;
 mod lease;

@@ -12,8 +12,7 @@ use crate::clock::Clock;
 /// How long a closed connection's unread bytes are thrown away, so that a reset doesn't overtake the answer (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
-/// How many bytes an HTTP/2 connection reads before the others of its worker have their turn. Thousands of tiny frames fit in,
-/// and the library handles all it can read without a pause.
+/// How many bytes an HTTP/2 connection reads before the others of its worker have their turn: thousands of tiny frames fit in.
 const TURN_BYTES: usize = 16 * 1024;
 
 /// How long a connection may stay in one state.
@@ -30,6 +29,8 @@ pub enum Next {
     Wait(Duration),
     /// A head has begun and hasn't ended in time: answer 408.
     RefuseHead,
+    /// Requests have been under way for a while: see how they are.
+    Tend,
     /// No request for too long: say goodbye.
     Finish,
     /// The peer takes part no more: let go without a word.
@@ -46,6 +47,7 @@ pub struct Pulse {
     head_since: Cell<u64>,
     blocked_since: Cell<u64>,
     lingers_since: Cell<u64>,
+    tended_at: Cell<u64>,
     look: Cell<bool>,
     /// How many bytes are left of this turn.
     turn: Cell<usize>,
@@ -62,6 +64,7 @@ impl Pulse {
             head_since: Cell::new(0),
             blocked_since: Cell::new(0),
             lingers_since: Cell::new(0),
+            tended_at: Cell::new(0),
             look: Cell::new(true),
             turn: Cell::new(TURN_BYTES),
             _lease: lease,
@@ -130,8 +133,7 @@ impl Pulse {
         }
         let head_since = read(&self.head_since);
         if self.in_flight.get() > 0 {
-            let soonest = if head_since.is_some() { limits.header } else { limits.idle };
-            return Next::Wait(now + soonest);
+            return self.next_of_busy(now, limits);
         }
         let idle_since = read(&self.idle_since).unwrap_or_default();
         match head_since {
@@ -141,6 +143,16 @@ impl Pulse {
             None if self.has_served() => due(now, idle_since + limits.idle, Next::Finish),
             None => due(now, limits.header, Next::Drop),
         }
+    }
+
+    fn next_of_busy(&self, now: Duration, limits: Limits) -> Next {
+        let tend_at = read(&self.tended_at).unwrap_or_default() + limits.idle / 2;
+        if tend_at <= now {
+            self.tended_at.set(millis(now));
+            return Next::Tend;
+        }
+        let soonest = if self.head_since.get() == 0 { limits.idle } else { limits.header };
+        Next::Wait(tend_at.min(now + soonest))
     }
 
     fn has_served(&self) -> bool {
@@ -219,6 +231,7 @@ mod tests {
         let pulse = Rc::new(Pulse::start(None));
         let flight = pulse.begin_request();
         pulse.head_is_partial();
+        assert_eq!(pulse.next(secs(1000), LIMITS), Next::Tend);
         assert!(matches!(pulse.next(secs(1000), LIMITS), Next::Wait(_)));
         pulse.write_is_blocked();
         assert_eq!(pulse.next(secs(1000), LIMITS), Next::Drop);

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::acceptor::{Acceptor, Crew};
-use super::connection::{self, Accepted, Shared, http2_builder};
+use super::connection::{self, Accepted, Shared};
 use super::drive::Drain;
 use super::{Handler, Settings};
 
@@ -49,9 +49,11 @@ pub fn start<H: Handler>(
     let settings = Arc::clone(settings);
     let name = format!("{}-{number}", settings.name);
     std::thread::Builder::new().name(name).spawn(move || {
-        run(&runtime, messages, acceptor, || {
-            let http2 = http2_builder(&settings);
-            Shared { handler: Rc::new(make_handler()), settings, counters, drain: Rc::default(), http2 }
+        run(&runtime, messages, acceptor, || Shared {
+            handler: Rc::new(make_handler()),
+            settings,
+            counters,
+            drain: Rc::default(),
         });
     })
 }

@@ -141,7 +141,7 @@ for path in ["x", "../x", "?x", "*", "/a b", "/x HTTP/1.1\r\nhost: evil\r\n\r\nG
 for path in ["/%00", "/%2e%2e/x", "/a\\b", "/..%2fx", "/%zz", "/%", "/%252e%252e/", "/..;/x", "/a%5cb", "/%c0%ae"]:
     refuse(f":path {path!r}", request(base=with_(":path", path)))
 for path in ["/x#frag", "/#", "/x#", "/x?a=b#c", "/public#/../admin", "/xy/#@", "#", "/~z#z"]:
-    refuse(f":path with a fragment {path!r}", request(base=with_(":path", path)))
+    CASES.append(Case(f":path with a fragment {path!r}", request(base=with_(":path", path)), (400,), (), reaches=False))
 serve("query with a number sign that is escaped", request(base=with_(":path", "/c?%23")), look=sees(b"GET /c?%23 HTTP/1.1"))
 for scheme in ["ftp", "javascript", "http\0", "h t", "http://app.test/?", "://"]:
     refuse(f":scheme {scheme!r}", request(base=with_(":scheme", scheme)))

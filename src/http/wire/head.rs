@@ -147,12 +147,7 @@ impl<'a> RequestLine<'a> {
         if !is_token(method) || target.is_empty() {
             return Err(Violation::MalformedRequestLine);
         }
-        if target.len() > TARGET_LENGTH {
-            return Err(Violation::TargetTooLong);
-        }
-        if !is_target(target) {
-            return Err(Violation::MalformedTarget);
-        }
+        check_target(target)?;
         let http_10 = match version {
             b"HTTP/1.1" => false,
             b"HTTP/1.0" => true,
@@ -174,10 +169,14 @@ fn names_http(line: &[u8]) -> bool {
     line.windows(5).any(|window| window.eq_ignore_ascii_case(b"http/"))
 }
 
-fn is_target(target: &[u8]) -> bool {
+/// Returns what is wrong with a target, be it in origin or absolute form.
+pub fn check_target(target: &[u8]) -> Result<(), Violation> {
+    if target.len() > TARGET_LENGTH {
+        return Err(Violation::TargetTooLong);
+    }
     let path_end = memchr::memchr(b'?', target).unwrap_or(target.len());
     let (path, query) = target.split_at(path_end);
-    are_all(PATH, path) && are_all(QUERY, query)
+    if are_all(PATH, path) && are_all(QUERY, query) { Ok(()) } else { Err(Violation::MalformedTarget) }
 }
 
 /// The fields that frame a message, as they are met.
@@ -287,7 +286,8 @@ impl<'a> Known<'a> {
     }
 }
 
-fn parse_length(digits: &[u8]) -> Result<u64, Violation> {
+/// Returns the length that `Content-Length` says.
+pub fn parse_length(digits: &[u8]) -> Result<u64, Violation> {
     let is_plain = digits.iter().all(u8::is_ascii_digit) && (digits.len() == 1 || !digits.starts_with(b"0"));
     if digits.is_empty() || digits.len() > LENGTH_DIGITS || !is_plain {
         return Err(Violation::InvalidContentLength);

@@ -1,67 +1,49 @@
 //! The head of an answer, and how its body is framed (RFC 9112 section 6). Pure but for the date.
 
-use std::cell::RefCell;
-use std::time::{Duration, UNIX_EPOCH};
-
 use http::StatusCode;
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, DATE};
 use http_body::Body;
 
-use crate::clock::Clock;
+use super::super::answer::{Plan, with_date};
 use crate::http::fields::Fields;
 use crate::http::outgoing::Left;
 use crate::http::response::ClientResponse;
-use crate::http::wire::{Head, append_length};
+use crate::http::wire::{Head, append_length, append_line};
 
-/// How one answer is framed.
-pub(super) struct Plan {
-    pub(super) left: Left,
-    /// What `Content-Length` says, where the body's framing doesn't: of an answer to HEAD.
-    told: Option<u64>,
-    keeps_told: bool,
+/// How one answer is framed, and what becomes of the connection.
+pub(super) struct Framed {
+    plan: Plan,
     /// Whether another request may follow as far as this answer goes.
     pub(super) persists: bool,
 }
 
-impl Plan {
+impl Framed {
     /// Returns how to frame `body`, whatever the fields say.
     pub(super) fn new(response: &ClientResponse<impl Body>, said: &Head, is_head: bool) -> Self {
-        let length = response.body.size_hint().exact();
-        let may_have_content = !response.status.is_informational()
-            && !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let left = match length {
-            _ if is_head || !may_have_content => Left::Nothing,
-            Some(0) => Left::Nothing,
-            Some(length) => Left::Length(length),
-            None if said.http_10 => Left::UntilClose,
-            None => Left::Chunks,
-        };
-        let persists = left != Left::UntilClose && !response.fields.list_holds(&CONNECTION, b"close");
-        let told = if is_head { length.filter(|length| *length > 0) } else { length };
-        let keeps_told = is_head || response.status == StatusCode::NOT_MODIFIED;
-        Self { left, told: told.filter(|_| may_have_content), keeps_told, persists }
+        let plan = Plan::new(response, is_head, said.http_10);
+        let persists = plan.left != Left::UntilClose && !response.fields.list_holds(&CONNECTION, b"close");
+        Self { plan, persists }
+    }
+
+    pub(super) fn left(&self) -> Left {
+        self.plan.left
     }
 
     /// Returns the head.
     pub(super) fn head(&self, status: StatusCode, mut fields: Fields, said: &Head, persists: bool) -> Vec<u8> {
-        let mut head = Vec::with_capacity(1024 + self.left.to_be_copied());
+        let mut head = Vec::with_capacity(1024 + self.left().to_be_copied());
         head.extend_from_slice(b"HTTP/1.1 ");
         head.extend_from_slice(status.as_str().as_bytes());
         head.extend_from_slice(b" ");
         head.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
         head.extend_from_slice(b"\r\n");
-        fields.remove(&TRANSFER_ENCODING);
-        let tells = self.keeps_told && fields.contains(&CONTENT_LENGTH);
-        if !tells {
-            fields.remove(&CONTENT_LENGTH);
-        }
+        let told = self.plan.settle(&mut fields);
         fields.write(&mut head);
-        match (self.left, self.told) {
-            (Left::Chunks, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-            (Left::Nothing | Left::Length(_), Some(length)) if !tells => {
-                append_length(length, &mut head);
-            }
-            (Left::Nothing | Left::Length(_) | Left::UntilClose, _) => {}
+        if let Some(length) = told {
+            append_length(length, &mut head);
+        }
+        if self.left() == Left::Chunks {
+            head.extend_from_slice(b"transfer-encoding: chunked\r\n");
         }
         if status != StatusCode::SWITCHING_PROTOCOLS {
             match (persists, said.http_10) {
@@ -73,27 +55,11 @@ impl Plan {
             }
         }
         if !fields.contains(&DATE) {
-            append_date(&mut head);
+            with_date(|date| append_line(b"date", date.as_bytes(), &mut head));
         }
         head.extend_from_slice(b"\r\n");
         head
     }
-}
-
-/// Appends the date (RFC 9110 section 6.6.1), which is written once a second.
-fn append_date(head: &mut Vec<u8>) {
-    thread_local! {
-        static DATE_LINE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
-    }
-    let now = u64::try_from(Clock::system().now().as_secs()).unwrap_or_default();
-    DATE_LINE.with_borrow_mut(|(second, line)| {
-        if *second != now {
-            *second = now;
-            let moment = UNIX_EPOCH + Duration::from_secs(now);
-            *line = format!("date: {}\r\n", httpdate::fmt_http_date(moment));
-        }
-        head.extend_from_slice(line.as_bytes());
-    });
 }
 
 #[cfg(test)]
@@ -131,11 +97,11 @@ mod tests {
             response = response.header(name, value);
         }
         let response = ClientResponse::from(response.body(body).unwrap());
-        let plan = Plan::new(&response, said, is_head);
-        let head = plan.head(response.status, response.fields, said, said.persists && plan.persists);
+        let framed = Framed::new(&response, said, is_head);
+        let head = framed.head(response.status, response.fields, said, said.persists && framed.persists);
         let text = String::from_utf8(head).unwrap();
         let (_, fields) = text.split_once("date: now\r\n").unwrap();
-        (plan.left, fields.trim_end().replace("\r\n", "|"))
+        (framed.left(), fields.trim_end().replace("\r\n", "|"))
     }
 
     fn three() -> OurBody<Full<Bytes>> {
@@ -186,9 +152,10 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_date_gets_one() {
-        let mut head = Vec::new();
-        append_date(&mut head);
-        let line = String::from_utf8(head).unwrap();
-        assert!(line.starts_with("date: ") && line.ends_with(" GMT\r\n"), "{line}");
+        let response = ClientResponse::new(StatusCode::OK, three());
+        let said = said(false, true);
+        let framed = Framed::new(&response, &said, false);
+        let head = String::from_utf8(framed.head(StatusCode::OK, response.fields, &said, true)).unwrap();
+        assert!(head.contains("\r\ndate: ") && head.ends_with(" GMT\r\n\r\n"), "{head}");
     }
 }

@@ -25,7 +25,7 @@ use crate::http::request::ClientRequest;
 use crate::http::response::ClientResponse;
 use crate::http::stream::Stream;
 use crate::http::wire::Head;
-use answer::Plan;
+use answer::Framed;
 use body::{Incoming, Switched};
 use wire::{Begin, Wire, Writer};
 
@@ -128,10 +128,10 @@ impl<H: Handler> Connection<H> {
     /// Sends an answer to its end.
     async fn answer(&self, response: ClientResponse<Body<H::Stream>>, said: &Head, is_head: bool) -> After {
         let may_persist = self.wire.begin_answer() && said.persists;
-        let plan = Plan::new(&response, said, is_head);
-        let persists = may_persist && plan.persists;
-        let head = plan.head(response.status, response.fields, said, persists);
-        let mut outgoing = Outgoing::new(head, plan.left, response.body);
+        let framed = Framed::new(&response, said, is_head);
+        let persists = may_persist && framed.persists;
+        let head = framed.head(response.status, response.fields, said, persists);
+        let mut outgoing = Outgoing::new(head, framed.left(), response.body);
         let mut is_gathered = false;
         let sent = self.unless_gone(|context| {
             if !is_gathered {
@@ -142,7 +142,7 @@ impl<H: Handler> Connection<H> {
         });
         let sent = sent.await;
         if let Some(Err(Unsent::Body(_) | Unsent::Length)) = sent
-            && plan.left == Left::UntilClose
+            && framed.left() == Left::UntilClose
         {
             self.wire.reset();
         }
@@ -176,13 +176,15 @@ impl Future for Running {
 }
 
 impl Farewell for Running {
-    const CARRIES_TUNNELS: bool = false;
-
     fn say_farewell(self: Pin<&mut Self>) {
         self.wire.say_farewell();
     }
 
     fn refuse_late_head(self: Pin<&mut Self>) -> bool {
         self.wire.refuse_late_head()
+    }
+
+    fn tend(self: Pin<&mut Self>) -> bool {
+        true
     }
 }

@@ -1,0 +1,96 @@
+//! How a connection ends, in good order or not, and how it is noticed that its client has vanished.
+
+use super::frame::{self, ACK, Code, PING};
+use super::mux::Mux;
+
+/// By which the answers to our pings are known.
+const OUR_PING: [u8; 8] = *b"vestibul";
+
+/// No stream has a higher number.
+const HIGHEST_STREAM: u32 = 0x7FFF_FFFF;
+
+/// How far the end of a connection is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    #[default]
+    Open,
+    /// We are leaving: once the client shows that it has read so, what it asks is heard no more (RFC 9113 section 6.8).
+    Leaving,
+    /// The connection ends with its last stream.
+    Last,
+    /// It has ended, whatever still comes.
+    Failed,
+}
+
+impl Mux {
+    /// Has the connection end after its streams.
+    pub fn leave(&mut self) {
+        if self.stage != Stage::Open {
+            return;
+        }
+        if self.streams.is_empty() {
+            return self.say_last();
+        }
+        self.stage = Stage::Leaving;
+        frame::append_goaway(HIGHEST_STREAM, Code::None, &mut self.out);
+        self.ping();
+    }
+
+    /// From here on nothing is heard of new streams.
+    fn say_last(&mut self) {
+        self.stage = Stage::Last;
+        frame::append_goaway(self.history.latest(), Code::None, &mut self.out);
+    }
+
+    /// Ends the connection for what its client did.
+    pub fn fail(&mut self, code: Code) {
+        frame::append_goaway(self.history.latest(), code, &mut self.out);
+        self.abandon();
+    }
+
+    /// Ends all streams without a word; whoever waits for them learns so.
+    pub fn abandon(&mut self) {
+        self.stage = Stage::Failed;
+        for mut stream in self.streams.drain(..) {
+            stream.wake_all();
+        }
+    }
+
+    /// Whether nothing more is to come on the connection than what waits to be written.
+    pub fn is_done(&self) -> bool {
+        match self.stage {
+            Stage::Open | Stage::Leaving => false,
+            Stage::Last => self.streams.is_empty(),
+            Stage::Failed => true,
+        }
+    }
+
+    /// Looks after a connection with requests under way; returns whether it is to live on. Called every half idle time: one that has
+    /// been silent so long is asked for a sign of life, and has as long again to give one.
+    pub fn tend(&mut self) -> bool {
+        self.drop_stalled();
+        if std::mem::take(&mut self.heard) {
+            self.is_asked = false;
+        } else if self.is_asked {
+            return false;
+        } else {
+            self.is_asked = true;
+            self.ping();
+        }
+        true
+    }
+
+    fn ping(&mut self) {
+        frame::append_head(OUR_PING.len(), PING, 0, 0, &mut self.out);
+        self.out.extend_from_slice(&OUR_PING);
+    }
+
+    pub(super) fn take_ping(&mut self, is_answer: bool, payload: &[u8]) {
+        if !is_answer {
+            frame::append_head(payload.len(), PING, ACK, 0, &mut self.out);
+            self.out.extend_from_slice(payload);
+        } else if self.stage == Stage::Leaving && payload == OUR_PING {
+            self.say_last();
+        }
+    }
+}
