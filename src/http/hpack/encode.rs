@@ -73,8 +73,8 @@ struct Slot {
 static SLOTS: [Slot; 128] = slots();
 
 const fn slots() -> [Slot; 128] {
-    // A field without a name is not found here, and written with a name of no octets.
-    let mut slots = [Slot { name: ":", index: [0; 2] }; 128];
+    // An empty slot has the one name that two zeros say: a literal's form, and a name of no octets.
+    let mut slots = [Slot { name: "", index: [0; 2] }; 128];
     // No one has pseudo-header fields written by their name.
     let mut index = 15;
     while index as usize <= STATIC.len() {

@@ -261,6 +261,15 @@ fn every_name_of_the_static_table_is_written_as_its_index_in_any_case() {
 }
 
 #[test]
+fn a_name_of_one_octet_is_written_out_and_so_is_one_of_none() {
+    for name in (0..=u8::MAX).map(|octet| vec![octet]).chain([vec![]]) {
+        let mut block = Vec::new();
+        encode_field(&name, b"value", &mut block);
+        assert_eq!(decode_once(&block), Ok(field(&name.to_ascii_lowercase(), b"value")));
+    }
+}
+
+#[test]
 fn strings_are_read_as_they_were_written_at_every_length_that_needs_another_octet() {
     for length in [0, 1, 126, 127, 128, 254, 255, 256, 16_509, 16_510, 16_511, 70_000] {
         let text = vec![b'v'; length];
