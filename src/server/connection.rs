@@ -23,6 +23,9 @@ use crate::http::stream::Stream;
 /// How much is read at most to tell the protocols apart; enough for most heads to be whole.
 const FIRST_READ: usize = 4 * 1024;
 
+/// How much of what was encrypted waits for a client that doesn't read: a piece of a body, so that it goes in one write.
+const UNSENT: usize = 32 * 1024;
+
 /// A socket that was accepted; one on its way to another worker belongs to no reactor.
 pub struct Accepted<S = TcpStream> {
     pub stream: S,
@@ -56,11 +59,12 @@ pub async fn serve<H: Handler>(shared: Rc<Shared<H>>, accepted: Accepted) {
     };
     // Boxed like the connections below: a task has room for the largest of its states as long as it runs.
     let handshake = Box::pin(TlsAcceptor::from(tls.current()).accept(stream));
-    let Some(stream) = in_time(&shared, handshake).await else {
+    let Some(mut stream) = in_time(&shared, handshake).await else {
         shared.counters.failed_handshakes.fetch_add(1, Ordering::Relaxed);
         return;
     };
-    let session = stream.get_ref().1;
+    let session = stream.get_mut().1;
+    session.set_buffer_limit(Some(UNSENT));
     let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
     info.is_tls = true;
     info.sni = session.server_name().map(str::to_owned);

@@ -8,7 +8,7 @@ mod cross_origin;
 pub mod dispatch;
 mod drive;
 mod http1;
-mod http2;
+pub mod http2;
 mod lease;
 mod listen;
 pub mod ops;

@@ -102,7 +102,12 @@ impl Conversation {
     /// Reads up to `length` bytes behind those that have not been taken; returns how many, 0 at the end.
     pub(super) fn poll_read(&mut self, length: usize, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.inbound.reserve(length);
-        pin!(self.stream.read_buf(&mut self.inbound)).poll(context)
+        let read = pin!(self.stream.read_buf(&mut self.inbound)).poll(context);
+        if read.is_pending() && self.inbound.is_empty() {
+            // Whoever waits for a slow server holds no buffer.
+            self.inbound = BytesMut::new();
+        }
+        read
     }
 
     fn end_of_stream(&self) -> String {

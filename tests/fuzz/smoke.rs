@@ -15,6 +15,8 @@ mod cookie;
 mod email;
 #[path = "rules/header_filter.rs"]
 mod header_filter;
+#[path = "rules/http2_frames.rs"]
+mod http2_frames;
 #[path = "rules/refresh_machine.rs"]
 mod refresh_machine;
 #[path = "rules/request_head.rs"]
@@ -50,6 +52,11 @@ fn an_address_that_is_taken_is_stable_and_has_one_key() {
 #[test]
 fn no_identity_header_passes_the_filter() {
     smoke("header_filter", header_filter::check);
+}
+
+#[test]
+fn no_frames_of_http_2_are_read_two_ways() {
+    smoke("http2_frames", http2_frames::check);
 }
 
 #[test]

@@ -91,7 +91,11 @@ impl Io {
     pub(super) fn poll_read(&mut self, length: usize, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if !self.inbound.is_empty() || length > HEAD_READ {
             self.inbound.reserve(length);
-            return pin!(self.stream.read_buf(&mut self.inbound)).poll(context);
+            let read = pin!(self.stream.read_buf(&mut self.inbound)).poll(context);
+            if read.is_pending() && self.inbound.is_empty() {
+                self.inbound = BytesMut::new();
+            }
+            return read;
         }
         let mut scratch = [MaybeUninit::uninit(); HEAD_READ];
         let mut buffer = ReadBuf::uninit(&mut scratch[..length]);

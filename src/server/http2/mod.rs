@@ -32,9 +32,11 @@ use super::pulse::Pulse;
 use super::{ConnectionInfo, Handler};
 use crate::http::stream::Stream;
 use exchange::Exchange;
-use frame::Code;
-pub use mux::{Bounds, PREFACE};
+pub use blocks::Begun;
+pub use frame::Code;
+pub use mux::{Bounds, Mux, PREFACE};
 use send::FULL;
+pub use stream::Ending;
 use wire::Wire;
 
 /// How much is read at once. On the stack: an idle connection has no buffer.
