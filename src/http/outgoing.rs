@@ -150,6 +150,10 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
             part.advance(here);
             written -= here;
         }
+        if self.data.is_empty() {
+            // It would keep all of the buffer that it was read into.
+            self.data = Bytes::new();
+        }
     }
 
     /// Frames what came of the body; `None` is its end.
