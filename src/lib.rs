@@ -93,10 +93,10 @@
 //!   (a time that is a string counts as absent, leeway by default) is strict here.
 //! * *A table of endpoints* in `api` instead of a router: look-up, `Allow`, `openapi.json` and the tests read the same
 //!   table, and the serving path asks it whether a path is ours without allocating.
-//! * *Our own HTTP/1.1* on both sides (`server::http1`, `upstream`, their grammar in [`http::wire`]): libraries accept what two parsers
-//!   could read two ways (bare line feeds, repeated framing fields), and a check in front of one reads every head twice. An idle
-//!   connection has no buffer, which is two thirds of its memory. HTTP/2 is the library's; `server::frames` looks at the heads of
-//!   frames in front of it, for rules that it answers with another error code than the RFC's.
+//! * *Our own HTTP* on both sides (`server::http1`, [`server::http2`], `upstream`; their grammar in [`http::wire`] and [`http::hpack`]):
+//!   libraries accept what two parsers could read two ways (bare line feeds, repeated framing fields, a fragment that is cut off), and a
+//!   check in front of one reads every head twice. Fields go from client to app as the lines that they came in. An idle connection has
+//!   no buffer: over HTTP/2 that and the rest take a fifth of the memory, and three quarters of the time.
 //! * *Every worker accepts, and hands on* what it has too many of: a thread that accepts for all of them wakes another one for each
 //!   connection, and the kernel alone spreads them by hash (`server::acceptor` has the figures).
 //! * *A mail's token is made when the mail is sent,* not when it is asked for: the outbox then holds no token, a request costs the

@@ -108,15 +108,18 @@ impl Dispatch {
         visit: &mut Visit,
     ) -> Result<Answer, Refusal> {
         let is_tunnel = request.method == Method::CONNECT;
-        if is_tunnel && !is_extended_connect(&request) {
-            return Err(Refusal::MethodNotServed);
-        }
-        if Target::is_the_server(&request)? {
-            visit.trace.access = Some(AccessKind::Own);
-            return Ok(describe_server());
-        }
-        let target = Target::read(&request)?;
-        let target = visit.target.insert(target);
+        let target = match read_target(&request) {
+            Ok(Some(target)) => visit.target.insert(target),
+            Ok(None) => {
+                visit.keep_raw(&request);
+                visit.trace.access = Some(AccessKind::Own);
+                return Ok(describe_server());
+            }
+            Err(refusal) => {
+                visit.keep_raw(&request);
+                return Err(refusal);
+            }
+        };
         let ingress = Ingress {
             target,
             client: visit.client,
@@ -220,6 +223,17 @@ impl Dispatch {
             self.metrics.refused(refusal.code());
         }
     }
+}
+
+/// Returns what a request wants; `None` if it is about the server itself.
+fn read_target<B>(request: &ClientRequest<B>) -> Result<Option<Target>, Refusal> {
+    if request.method == Method::CONNECT && !is_extended_connect(request) {
+        return Err(Refusal::MethodNotServed);
+    }
+    if Target::is_the_server(request)? {
+        return Ok(None);
+    }
+    Ok(Some(Target::read(request)?))
 }
 
 /// Returns the answer to `OPTIONS *`: that we are here. What a resource allows, only its app could say.

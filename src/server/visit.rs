@@ -45,7 +45,7 @@ pub struct Visit {
     method: Option<Method>,
     protocol: Protocol,
     format: Option<Format>,
-    /// Host and path as they came, until the target is read.
+    /// Host and path as they came, where they are no target.
     raw: Option<(Vec<u8>, String)>,
 }
 
@@ -57,8 +57,13 @@ impl Visit {
         let vouched = client.behind_proxy.then(|| vouched_id(&request.fields)).flatten();
         visit.request_id = vouched.unwrap_or_else(|| dispatch.ids.next());
         visit.method = Some(request.method.clone());
-        visit.raw = edge.access_log.is_some().then(|| raw_target(request));
         visit
+    }
+
+    /// Has the access line show host and path as they came: there is no target.
+    pub fn keep_raw<B>(&mut self, request: &ClientRequest<B>) {
+        let host = request.fields.first(&header::HOST).unwrap_or_default();
+        self.raw = self.format.map(|_| (host.to_vec(), request.uri.path().to_owned()));
     }
 
     /// Returns the visit of a request that could not even be parsed.
@@ -91,7 +96,7 @@ impl Visit {
         }
     }
 
-    /// Whether the answer is to have no body, which the HTTP/2 library doesn't see to.
+    /// Whether the answer is to have no body.
     pub fn asks_head(&self) -> bool {
         self.method.as_ref() == Some(&Method::HEAD)
     }
@@ -135,11 +140,6 @@ fn vouched_id(fields: &Fields) -> Option<HeaderValue> {
     let only = fields.only(&REQUEST_ID)?;
     let is_one = (1..=128).contains(&only.len()) && only.iter().all(u8::is_ascii_graphic);
     is_one.then(|| HeaderValue::from_bytes(only).ok()).flatten()
-}
-
-fn raw_target<B>(request: &ClientRequest<B>) -> (Vec<u8>, String) {
-    let host = request.fields.first(&header::HOST).unwrap_or_default();
-    (host.to_vec(), request.uri.path().to_owned())
 }
 
 /// Every compact JWS begins with it: `{"` in base64.

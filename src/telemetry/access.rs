@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::json::{Object, escape_into, push_millis, push_number, push_time};
+use super::json::{Object, escape_into, push_ip, push_millis, push_number, push_time};
 use crate::clock::Timestamp;
 
 /// How a request came.
@@ -71,7 +71,7 @@ impl AccessLine<'_> {
         let mut object = Object::begin(out);
         object.time("time", self.time);
         object.text("request_id", self.request_id.as_bytes());
-        object.plain("client", self.client);
+        object.ip("client", self.client);
         object.plain("protocol", self.protocol.name());
         object.text("method", self.method.as_bytes());
         object.text("host", self.host);
@@ -95,7 +95,7 @@ impl AccessLine<'_> {
     fn write_text(&self, out: &mut Vec<u8>) {
         push_time(out, self.time);
         out.push(b' ');
-        out.extend_from_slice(self.client.to_string().as_bytes());
+        push_ip(out, self.client);
         out.extend_from_slice(b" \"");
         for part in [self.method.as_bytes(), self.protocol.name().as_bytes(), self.host] {
             escape_into(out, part);

@@ -4,7 +4,7 @@
     cargo bench --bench hot_path --no-run && tests/bench/instructions.py --json before.json
     tests/bench/instructions.py --against before.json       # after a change; fails where a step grew by more than 2 %
     tests/bench/instructions.py token-hit --keep out.callgrind    # for callgrind_annotate
-    tests/bench/instructions.py --binary target/named/release/vestibule    # whole requests too: see whole_program.py
+    tests/bench/instructions.py --binary target/release/vestibule    # whole requests too: see whole_program.py
 
 Needs valgrind. Counted is what happens in user space, in one thread: no system call, no cache miss, no waiting.
 """
@@ -70,16 +70,16 @@ def count_steps(options, before):
 def print_whole_requests(binary):
     import whole_program
 
-    print("\n| request | all | the head check | share |\n|---|--:|--:|--:|")
-    for name, whole, check in whole_program.figures(binary):
-        print(f"| {name} | {whole:,.0f} | {check:,.0f} | {check / whole:.1%} |", flush=True)
+    print("\n| request | instructions |\n|---|--:|")
+    for name, whole in whole_program.figures(binary):
+        print(f"| {name} | {whole:,.0f} |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="*", help="which; all without")
     parser.add_argument("--bench", type=Path, help="the built bench; without, the newest in target")
-    parser.add_argument("--binary", type=Path, help="a program with names, to count whole requests of too")
+    parser.add_argument("--binary", type=Path, help="a program to count whole requests of too")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--against", type=Path, help="figures to compare with")
     parser.add_argument("--keep", type=Path, help="where callgrind writes the profile of a step")
