@@ -19,8 +19,7 @@ pub(super) struct Asked {
 
 /// Whether a request is the extended CONNECT for a WebSocket. Only on HTTP/2 is there a `:protocol`.
 pub fn is_extended_connect<B>(request: &ClientRequest<B>) -> bool {
-    request.method == Method::CONNECT
-        && request.protocol.as_ref().is_some_and(|protocol| protocol == "websocket")
+    request.method == Method::CONNECT && request.protocol.as_ref().is_some_and(|protocol| protocol == "websocket")
 }
 
 /// Makes an extended CONNECT the GET that it would be over HTTP/1.1 (RFC 8441 section 5): that is what rules are written for.

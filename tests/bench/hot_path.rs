@@ -3,35 +3,20 @@
 //! Without a count every case runs a few times, so that `cargo test` notices one that no longer works.
 
 use std::hint::black_box;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::rc::Rc;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::runtime::Runtime;
-use tokio::task::LocalSet;
+use http::{HeaderName, HeaderValue, Method};
 use vestibule::auth::bearer::{Accepted, BearerSettings};
 use vestibule::auth::{Authenticator, Trust};
 use vestibule::clock::Timestamp;
-use vestibule::gateway::forwarded::Origins;
+use vestibule::gateway::identity_headers;
 use vestibule::gateway::limits::RequestLimits;
 use vestibule::gateway::rules::{Forwarding, IdentityHeaders, Rules, ViaValues};
-use vestibule::gateway::streams::Streams;
-use vestibule::gateway::{Gateway, Ingress, Refusal, Trace, identity_headers};
-use vestibule::http::body::{Body, ClientBody};
-use vestibule::http::client::ClientAddr;
 use vestibule::http::fields::Fields;
 use vestibule::http::header::IdentityFilter;
-use vestibule::http::request::ClientRequest;
-use vestibule::http::response::ClientResponse;
+use vestibule::http::hpack::encode_field;
 use vestibule::http::target::Target;
 use vestibule::http::wire::{check_head, find_head_end};
 use vestibule::identity::{Caller, Principal, Role, SessionId, UserId};
@@ -41,9 +26,15 @@ use vestibule::policy::{self, Access, Demands};
 use vestibule::route::pattern::{HostPattern, PathPrefix};
 use vestibule::route::table::{Route, Table};
 use vestibule::secret::Secret;
+use vestibule::server::http2::PREFACE;
 use vestibule::token::claims::{Expected, sign_access};
 use vestibule::token::key::{Algorithm, Key, KeySet};
-use vestibule::upstream::{Address, Balance, Patience, Pools, ResponseBody, Scheme, Upstream};
+use vestibule::upstream::{Address, Balance, Patience, Scheme, Upstream};
+
+#[path = "passage.rs"]
+mod passage;
+
+use passage::{Protocol, start_app};
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 const HOST: &str = "app.example.com";
@@ -62,14 +53,13 @@ const FIELDS: [(&str, &str); 9] = [
     ("sec-fetch-site", "none"),
     ("cookie", "theme=dark; session=0123456789abcdef0123456789abcdef; consent=yes"),
 ];
-const APP_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nhello";
 
 /// Does the step once.
 type Step = Box<dyn FnMut()>;
 /// A name, and what makes everything ready for the step.
 type Case = (&'static str, fn() -> Step);
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 16] = [
     ("route-of-10", || find_route(10)),
     ("route-of-10000", || find_route(10_000)),
     ("canonical-target", canonical_target),
@@ -82,8 +72,10 @@ const CASES: [Case; 14] = [
     ("token-miss-eddsa", || token_miss(Algorithm::EdDsa)),
     ("identity-headers", replace_identity),
     ("password-check", password_check),
-    ("whole-public", || whole_request(Access::Public)),
-    ("whole-protected", || whole_request(Access::Protected(Demands::default()))),
+    ("whole-public", || whole_request(Access::Public, Protocol::Http1)),
+    ("whole-protected", || whole_request(Access::Protected(Demands::default()), Protocol::Http1)),
+    ("whole-public-h2", || whole_request(Access::Public, Protocol::Http2)),
+    ("whole-protected-h2", || whole_request(Access::Protected(Demands::default()), Protocol::Http2)),
 ];
 
 fn main() {
@@ -248,78 +240,44 @@ fn replace_identity() -> Step {
     Box::new(move || identity_headers::replace(black_box(&mut fields), &permit, &rules))
 }
 
-/// A gateway between a client on a pipe and an app on a thread of its own, which isn't counted.
-struct Passage {
-    runtime: Runtime,
-    tasks: LocalSet,
-    client: DuplexStream,
-    request: Vec<u8>,
-    answer: Vec<u8>,
-}
-
-fn whole_request(access: Access) -> Step {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let tasks = LocalSet::new();
-    let (client, server) = tokio::io::duplex(64 * 1024);
+fn whole_request(access: Access, protocol: Protocol) -> Step {
     let (authenticator, token) = authenticator(Algorithm::EdDsa, 1000);
     let token = (access != Access::Public).then_some(token);
     let rules = rules(vec![route("/", access, forwarding(start_app()))]);
-    tasks.spawn_local(serve(server, authenticator, rules));
-    let request = request_bytes("/service-5/api/orders/17?sort=date", token.as_deref());
-    let mut passage = Passage { runtime, tasks, client, request, answer: Vec::with_capacity(1024) };
-    Box::new(move || passage.send())
-}
-
-impl Passage {
-    fn send(&mut self) {
-        let Self { runtime, tasks, client, request, answer } = self;
-        answer.clear();
-        tasks.block_on(runtime, async {
-            client.write_all(request).await.expect("the gateway reads");
-            while !answer.ends_with(b"\r\n\r\nhello") {
-                assert!(client.read_buf(answer).await.expect("the gateway answers") > 0, "it closed the connection");
-            }
-        });
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
+    let path = "/service-5/api/orders/17?sort=date";
+    let parts = (authenticator, rules);
+    match protocol {
+        Protocol::Http1 => {
+            let request = request_bytes(path, token.as_deref());
+            Box::new(passage::send_one(protocol, parts, move |_| request.clone()))
+        }
+        Protocol::Http2 => {
+            let block = block(path, token.as_deref());
+            Box::new(passage::send_one(protocol, parts, move |number| frames(number, &block)))
+        }
     }
 }
 
-async fn serve(stream: DuplexStream, authenticator: Authenticator, rules: Rules) {
-    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has suites for them")
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    let streams = Streams::new(Arc::clone(authenticator.revocations()));
-    let (authenticator, pools) = (Arc::new(authenticator), Pools::new(Arc::new(tls)));
-    let gateway = Gateway { authenticator, pools, streams, origins: Origins::default() };
-    let both = Rc::new((gateway, rules));
-    let service = service_fn(move |request| {
-        let both = Rc::clone(&both);
-        async move { pass(&both.0, &both.1, request).await }
-    });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    connection.await.expect("the connection lasts as long as the client");
+/// Returns the fields of a request to `path`, none of them in a table.
+fn block(path: &str, token: Option<&str>) -> Vec<u8> {
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let pseudo = [(":method", "GET"), (":scheme", "https"), (":authority", HOST), (":path", path)];
+    let mut block = Vec::new();
+    for (name, value) in pseudo.into_iter().chain(FIELDS).chain(bearer.as_deref().map(|it| ("authorization", it))) {
+        encode_field(name.as_bytes(), value.as_bytes(), &mut block);
+    }
+    block
 }
 
-/// Returns what the gateway answers to a request that was read as the edge reads it.
-async fn pass(
-    gateway: &Gateway,
-    rules: &Rules,
-    request: Request<Incoming>,
-) -> Result<Response<Body<ResponseBody>>, Refusal> {
-    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
-    let request = ClientRequest::from(request);
-    let ingress = Ingress {
-        target: &Target::read(&request).expect("a plain target"),
-        client: ClientAddr::read(peer, &request.fields, &rules.trusted_proxies),
-        is_tls: true,
-        version: Version::HTTP_11,
-        request_id: &HeaderValue::from_static("0123456789abcdef"),
-        now: NOW,
-    };
-    let request = Box::new(request.map(|body| ClientBody::new(body.map_err(Into::into))));
-    gateway.serve(rules, ingress, request, &mut Trace::default()).await.map(ClientResponse::into_response)
+/// Returns the frames of the request of that number, before the first of them what a client begins with.
+fn frames(number: u32, block: &[u8]) -> Vec<u8> {
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let mut frames = if number == 0 { [PREFACE, SETTINGS].concat() } else { Vec::new() };
+    let length = u32::try_from(block.len()).expect("a short block").to_be_bytes();
+    frames.extend([length[1], length[2], length[3], 1, 5]);
+    frames.extend((number * 2 + 1).to_be_bytes());
+    frames.extend(block);
+    frames
 }
 
 fn forwarding(app: SocketAddr) -> Forwarding {
@@ -333,29 +291,5 @@ fn forwarding(app: SocketAddr) -> Forwarding {
         limit: None,
         credentials: Accepted::ALL,
         is_shared: false,
-    }
-}
-
-/// Returns where an app listens that answers every request alike, until the process ends.
-fn start_app() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            answer_all(&stream.expect("a connection"));
-        }
-    });
-    address
-}
-
-fn answer_all(mut stream: &TcpStream) {
-    let mut bytes = [0; 4096];
-    let mut filled = 0;
-    while let Ok(length @ 1..) = stream.read(&mut bytes[filled..]) {
-        filled += length;
-        if bytes[..filled].ends_with(b"\r\n\r\n") {
-            stream.write_all(APP_ANSWER).expect("the gateway reads");
-            filled = 0;
-        }
     }
 }

@@ -62,7 +62,12 @@ impl Mux {
         Ok(None)
     }
 
-    pub(super) fn continue_block(&mut self, mut block: Block, head: Head, payload: &[u8]) -> Result<Option<Begun>, Code> {
+    pub(super) fn continue_block(
+        &mut self,
+        mut block: Block,
+        head: Head,
+        payload: &[u8],
+    ) -> Result<Option<Begun>, Code> {
         if head.kind != CONTINUATION || head.stream != block.opens.stream {
             return Err(Code::Protocol);
         }
@@ -112,10 +117,8 @@ impl Mux {
             self.history.give_up(id);
             return Ok(None);
         }
-        let refusal = match self.streams.len() >= STREAMS as usize {
-            true => Some(Code::Refused),
-            false => depends_on_itself.then_some(Code::Protocol),
-        };
+        let is_full = self.streams.len() >= STREAMS as usize;
+        let refusal = if is_full { Some(Code::Refused) } else { depends_on_itself.then_some(Code::Protocol) };
         if let Some(code) = refusal {
             self.reset(id, code)?;
             return Ok(None);

@@ -1,6 +1,5 @@
 //! What a request gives its handler beside its head: its body, and the stream itself where it becomes a tunnel (RFC 8441).
 
-use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,7 +13,7 @@ use tokio::sync::oneshot;
 use super::frame::{Code, LONGEST};
 use super::stream::Ending;
 use super::wire::{Closed, Wire};
-use crate::http::body::{Duplex, Upgrade};
+use crate::http::body::{ClientError, Duplex, Upgrade};
 
 /// The body of one request, as it comes on its stream.
 pub struct Incoming {
@@ -24,12 +23,9 @@ pub struct Incoming {
 
 impl Body for Incoming {
     type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = ClientError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         self.wire.poll_body(self.stream, context)
     }
 

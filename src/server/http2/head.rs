@@ -28,11 +28,7 @@ pub struct Asked {
 }
 
 /// Returns what a whole block asks for; its fields may count for `most` octets (RFC 9113 section 10.5.1).
-pub fn read_request(
-    decoder: &mut Decoder,
-    block: &[u8],
-    most: usize,
-) -> Result<Result<Asked, Violation>, Undecodable> {
+pub fn read_request(decoder: &mut Decoder, block: &[u8], most: usize) -> Result<Result<Asked, Violation>, Undecodable> {
     let mut reader = Reader::new(most);
     decoder.decode(block, |name, value| reader.take(name, value))?;
     Ok(reader.into_request())

@@ -22,6 +22,15 @@ pub enum Stage {
     Failed,
 }
 
+/// What is known of the client's life since it was last looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    Heard,
+    Silent,
+    /// It was asked for a sign.
+    Asked,
+}
+
 impl Mux {
     /// Has the connection end after its streams.
     pub fn leave(&mut self) {
@@ -69,14 +78,14 @@ impl Mux {
     /// been silent so long is asked for a sign of life, and has as long again to give one.
     pub fn tend(&mut self) -> bool {
         self.drop_stalled();
-        if std::mem::take(&mut self.heard) {
-            self.is_asked = false;
-        } else if self.is_asked {
-            return false;
-        } else {
-            self.is_asked = true;
-            self.ping();
-        }
+        self.life = match self.life {
+            Life::Heard => Life::Silent,
+            Life::Silent => {
+                self.ping();
+                Life::Asked
+            }
+            Life::Asked => return false,
+        };
         true
     }
 

@@ -31,8 +31,8 @@ use super::drive::Farewell;
 use super::pulse::Pulse;
 use super::{ConnectionInfo, Handler};
 use crate::http::stream::Stream;
-use exchange::Exchange;
 pub use blocks::Begun;
+use exchange::Exchange;
 pub use frame::Code;
 pub use mux::{Bounds, Mux, PREFACE};
 use send::FULL;
@@ -100,9 +100,10 @@ impl<H: Handler> Connection<H> {
                 Ok((length, begun)) => {
                     taken += length;
                     let Some(begun) = begun else {
-                        match mux.is_within_head(&bytes[taken..]) {
-                            true => self.pulse.head_is_partial(),
-                            false => self.pulse.head_is_complete(),
+                        if mux.is_within_head(&bytes[taken..]) {
+                            self.pulse.head_is_partial();
+                        } else {
+                            self.pulse.head_is_complete();
                         }
                         return taken;
                     };

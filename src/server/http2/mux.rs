@@ -11,7 +11,7 @@ use super::frame::{
     PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, Settings, WINDOW_UPDATE, number,
 };
 use super::history::{History, REMEMBERED};
-use super::leave::Stage;
+use super::leave::{Life, Stage};
 use super::send::queue;
 use super::stream::Stream;
 use crate::http::hpack::Decoder;
@@ -39,6 +39,7 @@ pub struct Mux {
     /// Frames that are to be written.
     pub out: Vec<u8>,
     /// In the order of their numbers.
+    #[expect(clippy::vec_box, reason = "they leave from the middle, and are large")]
     pub(super) streams: Vec<Box<Stream>>,
     /// Those with something to send, in the order of their turns.
     pub(super) ready: VecDeque<u32>,
@@ -53,14 +54,19 @@ pub struct Mux {
     pub(super) block: Option<Block>,
     pub(super) history: History,
     pub(super) budget: Budget,
-    has_preface: bool,
-    has_settings: bool,
+    awaited: Awaited,
     pub(super) stage: Stage,
     /// Whether the client knows that our encoder has no table.
     pub(super) has_said_no_table: bool,
-    /// Whether anything has come since somebody looked, and whether the client was asked for a sign of life.
-    pub(super) heard: bool,
-    pub(super) is_asked: bool,
+    pub(super) life: Life,
+}
+
+/// What a client has to say next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    Preface,
+    Settings,
+    Anything,
 }
 
 impl Mux {
@@ -86,20 +92,18 @@ impl Mux {
             block: None,
             history: History::default(),
             budget: Budget::new(),
-            has_preface: false,
-            has_settings: false,
+            awaited: Awaited::Preface,
             stage: Stage::Open,
             has_said_no_table: false,
-            heard: false,
-            is_asked: false,
+            life: Life::Heard,
         }
     }
 
     /// Takes whole frames from the start of `bytes`, up to one that begins a request; returns how many bytes they were.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(usize, Option<Begun>), Code> {
-        self.heard = true;
+        self.life = Life::Heard;
         let mut at = 0;
-        if !self.has_preface {
+        if self.awaited == Awaited::Preface {
             let here = bytes.len().min(PREFACE.len());
             if bytes[..here] != PREFACE[..here] {
                 return Err(Code::Protocol);
@@ -107,7 +111,7 @@ impl Mux {
             if here < PREFACE.len() {
                 return Ok((0, None));
             }
-            self.has_preface = true;
+            self.awaited = Awaited::Settings;
             at = here;
         }
         loop {
@@ -129,9 +133,10 @@ impl Mux {
     }
 
     fn take_frame(&mut self, head: Head, payload: &[u8]) -> Result<Option<Begun>, Code> {
-        if !std::mem::replace(&mut self.has_settings, true) && (head.kind != SETTINGS || head.has(ACK)) {
+        if self.awaited == Awaited::Settings && (head.kind != SETTINGS || head.has(ACK)) {
             return Err(Code::Protocol);
         }
+        self.awaited = Awaited::Anything;
         if let Some(block) = self.block.take() {
             return self.continue_block(block, head, payload);
         }

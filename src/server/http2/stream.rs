@@ -8,6 +8,7 @@ use http::HeaderMap;
 use super::super::pulse::Flight;
 use super::frame::Code;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any of them may go with any other")]
 pub struct Stream {
     pub id: u32,
     /// From the client: what nobody has taken yet.

@@ -11,6 +11,9 @@ use frame::{CONTINUATION, DATA, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SET
 
 const BOUNDS: Bounds = Bounds { header_size: 16 * 1024, stream_window: 100_000, connection_window: 200_000 };
 
+/// The frames of a number.
+type Flood = fn(u32) -> Vec<Sent>;
+
 /// Type, flags, stream, payload.
 type Sent = (u8, u8, u32, Vec<u8>);
 
@@ -31,6 +34,7 @@ fn begun() -> Mux {
 }
 
 /// Returns the stream of the request that the frame begins, if it does.
+#[expect(clippy::needless_pass_by_value, reason = "frames are made where they are sent")]
 fn take(mux: &mut Mux, sent: Sent) -> Result<Option<u32>, Code> {
     let bytes = encode(&sent);
     let (length, begun) = mux.receive(&bytes)?;
@@ -105,7 +109,10 @@ fn a_stream_sends_as_far_as_its_window_and_that_of_the_connection_go() {
     mux.send(3, piece(70_000), Ending::EndStream);
     let sent = |told: Vec<(u8, u8, u32, u32)>| told.iter().map(|frame| frame.3).sum::<u32>();
     let mut all = sent(told(&mut mux));
-    while { mux.fill(); !mux.out.is_empty() } {
+    while {
+        mux.fill();
+        !mux.out.is_empty()
+    } {
         all += sent(told(&mut mux));
     }
     assert_eq!(all, 65_525);
@@ -125,7 +132,10 @@ fn streams_take_turns_a_frame_at_a_time() {
     mux.send(3, piece(20_000), Ending::EndStream);
     mux.credit = 1_000_000;
     let mut order = Vec::new();
-    while { mux.fill(); !mux.out.is_empty() } {
+    while {
+        mux.fill();
+        !mux.out.is_empty()
+    } {
         order.extend(told(&mut mux).iter().map(|(_, _, stream, length)| (*stream, *length)));
     }
     assert_eq!(order, [(1, 16_384), (3, 16_384), (1, 16_384), (3, 3_616), (1, 7_232)]);
@@ -182,7 +192,11 @@ fn a_body_is_as_long_as_its_head_says() {
         (3, vec![(DATA, END_STREAM, 3, b"ab".to_vec())], false),
         (5, vec![(DATA, 0, 5, b"abcd".to_vec())], false),
         (7, vec![(DATA, 0, 7, b"abc".to_vec()), (DATA, END_STREAM, 7, Vec::new())], true),
-        (9, vec![(DATA, 0, 9, b"ab".to_vec()), (HEADERS, END_HEADERS | END_STREAM, 9, b"\x00\x01x\x00".to_vec())], false),
+        (
+            9,
+            vec![(DATA, 0, 9, b"ab".to_vec()), (HEADERS, END_HEADERS | END_STREAM, 9, b"\x00\x01x\x00".to_vec())],
+            false,
+        ),
     ] {
         take(&mut mux, with_length(stream, "3", 0)).unwrap();
         for frame in sent {
@@ -222,7 +236,6 @@ fn a_stream_over_the_bound_is_refused_and_the_others_live() {
 #[test]
 fn who_makes_us_work_in_vain_again_and_again_is_told_to_calm_down() {
     let reset = |stream: u32| (RST_STREAM, 0, stream, vec![0, 0, 0, 8]);
-    type Flood = fn(u32) -> Vec<Sent>;
     let floods: [(&str, Flood); 5] = [
         ("resets", |stream| vec![get(stream), (RST_STREAM, 0, stream, vec![0, 0, 0, 8])]),
         ("made resets", |stream| vec![get(stream), update(stream, 0)]),
@@ -351,8 +364,9 @@ fn a_client_that_vanished_is_noticed_and_so_is_one_that_takes_nothing() {
 fn a_head_that_fills_more_than_a_frame_goes_on_in_others() {
     let mut mux = begun();
     take(&mut mux, get(1)).unwrap();
-    mux.send_head(1, true, |out| out.extend_from_slice(&[0x88; 40_000]));
+    mux.send_head(1, true, |out| out.resize(out.len() + 40_000, 0x88));
     let rest = 40_001 - 2 * 16_384;
-    let expected = [(HEADERS, END_STREAM, 1, 16_384), (CONTINUATION, 0, 1, 16_384), (CONTINUATION, END_HEADERS, 1, rest)];
+    let expected =
+        [(HEADERS, END_STREAM, 1, 16_384), (CONTINUATION, 0, 1, 16_384), (CONTINUATION, END_HEADERS, 1, rest)];
     assert_eq!(told(&mut mux), expected);
 }

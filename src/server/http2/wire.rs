@@ -2,7 +2,6 @@
 //! the connection write what came of it.
 
 use std::cell::RefCell;
-use std::error::Error;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use http_body::Frame;
 
 use super::mux::{Bounds, Mux};
 use super::stream::Waiting;
+use crate::http::body::ClientError;
 
 /// Why a body ended before its end; its stream has ended too.
 #[derive(Debug, thiserror::Error)]
@@ -90,11 +90,7 @@ impl Wire {
     }
 
     /// Returns the next piece of a body, its trailers, or `None` at its end.
-    pub fn poll_body(
-        &self,
-        id: u32,
-        context: &Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>> {
+    pub fn poll_body(&self, id: u32, context: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         match self.poll_data(id, usize::MAX, context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(closed)) => Poll::Ready(Some(Err(closed.into()))),
