@@ -246,7 +246,7 @@ impl Fields {
         }
     }
 
-    /// Returns them as HTTP/2's library takes them. A given field that it can't take is left out; the grammars are the same.
+    /// Returns them as the handlers of our own endpoints take them. A given field that a map can't take is left out; the grammars are the same.
     pub fn into_map(self) -> HeaderMap {
         debug_assert!(self.told.is_empty(), "what was told goes out next");
         let mut map = HeaderMap::try_with_capacity(self.given.len() + self.set.len()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The request target, read once into the one form that decides and that is forwarded.
 //! Whatever two parsers could read two ways is refused here, before any rule looks at it.
-//! A fragment never gets this far: on HTTP/1 `wire` refuses it, and `http::Uri` has cut it off where HTTP/2 carried one.
+//! A fragment never gets this far: whoever reads a head refuses it.
 
 use http::header::HOST;
 use http::{Method, Uri};

@@ -15,7 +15,7 @@
 //! | one socket that all workers accept from, handing on | 94.2, 11.2 | 66.8, 1.9 | 41.0, 8.0 |
 //! | a socket for each worker, handing on (this) | 86.9, 11.5 | 65.4, 1.5 | 37.8, 6.9 |
 //!
-//! A bare pass-through on the same HTTP library, where the runtime can be changed; 100 streams are on one HTTP/2 connection:
+//! A bare pass-through on hyper, where the runtime can be changed; 100 streams are on one HTTP/2 connection:
 //!
 //! | | new connection each | 4 connections | 64 | 100 streams |
 //! |---|--:|--:|--:|--:|

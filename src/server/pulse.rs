@@ -77,7 +77,7 @@ impl Pulse {
         Duration::from_millis(millis.max(1))
     }
 
-    /// Counts a request that goes to the handler; it is in flight until the result and all clones of the `Rc` given with it are gone.
+    /// Counts a request that goes to the handler; it is in flight until the result is dropped.
     pub fn begin_request(self: &Rc<Self>) -> Flight {
         self.requests.set(self.requests.get() + 1);
         self.in_flight.set(self.in_flight.get() + 1);
@@ -167,7 +167,7 @@ impl Pulse {
     }
 }
 
-/// One request on its way: from the call of the handler until its answer's body has been taken or dropped.
+/// One request on its way: from the call of the handler until its answer has gone, or nobody waits for it.
 #[derive(Debug)]
 pub struct Flight(Rc<Pulse>);
 

@@ -62,7 +62,6 @@ struct OneWay {
     /// What was read and the other side would not take yet.
     held: BytesMut,
     is_at_end: bool,
-    is_unflushed: bool,
     is_done: bool,
 }
 
@@ -77,7 +76,7 @@ impl OneWay {
         while !self.is_done {
             while !self.held.is_empty() {
                 let written = ready!(Pin::new(&mut *to).poll_write(context, &self.held))?;
-                self.note_written(written)?;
+                check_written(written)?;
                 self.held.advance(written);
             }
             self.held = BytesMut::new();
@@ -89,10 +88,8 @@ impl OneWay {
             let mut scratch = [MaybeUninit::uninit(); READ];
             let mut buffer = ReadBuf::uninit(&mut scratch);
             if Pin::new(&mut *from).poll_read(context, &mut buffer)?.is_pending() {
-                if self.is_unflushed {
-                    ready!(Pin::new(&mut *to).poll_flush(context))?;
-                    self.is_unflushed = false;
-                }
+                // Asked whether or not there is anything to flush: it tells of an end that neither reading nor writing waits for.
+                ready!(Pin::new(&mut *to).poll_flush(context))?;
                 return Poll::Pending;
             }
             self.is_at_end = buffer.filled().is_empty();
@@ -100,18 +97,17 @@ impl OneWay {
                 continue;
             }
             let written = match Pin::new(&mut *to).poll_write(context, buffer.filled())? {
-                Poll::Ready(written) => self.note_written(written).map(|()| written)?,
+                Poll::Ready(written) => check_written(written).map(|()| written)?,
                 Poll::Pending => 0,
             };
             self.held.extend_from_slice(&buffer.filled()[written..]);
         }
         Poll::Ready(Ok(()))
     }
+}
 
-    fn note_written(&mut self, written: usize) -> io::Result<()> {
-        self.is_unflushed = true;
-        if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
-    }
+fn check_written(written: usize) -> io::Result<()> {
+    if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
 }
 
 /// Returns when nothing has moved for `idle`.

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{is_token, is_value};
 
-/// The longest name that the library for HTTP/2 and for our own endpoints can hold.
+/// The longest name that a map of fields can hold.
 const NAME_LENGTH: usize = u16::MAX as usize;
 
 /// Returns the name and the value of a field, without the white space around it; `None` if the line is no field. A line that begins

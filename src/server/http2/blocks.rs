@@ -1,6 +1,8 @@
 //! Field blocks, whole or in pieces: the requests and the trailers that they are (RFC 9113 sections 4.3 and 8.1).
 
-use super::frame::{CONTINUATION, Code, END_HEADERS, END_STREAM, FIRST_WINDOW, HAS_PRIORITY, Head, LONGEST, number};
+use http::Method;
+
+use super::frame::{CONTINUATION, Code, END_HEADERS, END_STREAM, HAS_PRIORITY, Head, LONGEST, number};
 use super::head::{self, Asked};
 use super::leave::Stage;
 use super::mux::{Mux, STREAMS};
@@ -37,16 +39,13 @@ impl Mux {
     pub(super) fn take_headers(&mut self, head: Head, payload: &[u8]) -> Result<Option<Begun>, Code> {
         let stream = head.stream;
         if stream <= self.history.latest() {
-            if self.history.is_over(stream) {
+            if self.is_over(stream) {
                 return Err(Code::StreamClosed);
             }
             // Section 5.1.1: it was passed over, or is long gone.
             if self.find(stream).is_none() && !self.history.is_given_up(stream) {
                 return Err(Code::Protocol);
             }
-        }
-        if stream.is_multiple_of(2) {
-            return Err(Code::Protocol);
         }
         let mut fragment = head.without_padding(payload)?;
         let mut opens = Opening { stream, ends: head.has(END_STREAM), depends_on_itself: false };
@@ -113,7 +112,7 @@ impl Mux {
         }
         let asked = head::read_request(&mut self.decoder, block, self.bounds.header_size);
         let asked = asked.map_err(|Undecodable| Code::Compression)?;
-        if self.stage == Stage::Last {
+        if matches!(self.stage, Stage::Last(_)) {
             self.history.give_up(id);
             return Ok(None);
         }
@@ -123,19 +122,20 @@ impl Mux {
             self.reset(id, code)?;
             return Ok(None);
         }
-        let room = self.bounds.stream_window.max(FIRST_WINDOW);
-        let mut stream = Box::new(Stream::new(id, room, self.first_credit));
+        let mut stream = Box::new(Stream::new(id, self.bounds.stream_window, self.first_credit));
         stream.has_ended = ends;
         let request = match asked {
             // Section 8.1.1: the length is that of the data.
             Ok(Asked { length: Some(1..), .. }) if ends => Err(Violation::InvalidContentLength),
             Ok(Asked { request, length, expects_continue }) => {
-                stream.left = length;
+                // What comes on a tunnel is not the request's.
+                stream.left = length.filter(|_| request.method != Method::CONNECT);
                 stream.awaits_continue = expects_continue && !ends;
                 Ok(request)
             }
             Err(violation) => Err(violation),
         };
+        stream.is_unread = request.is_err();
         self.streams.push(stream);
         Ok(Some(Begun { stream: id, request }))
     }

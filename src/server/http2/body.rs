@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::frame::{Code, LONGEST};
 use super::stream::Ending;
-use super::wire::{Closed, Wire};
+use super::wire::{Closed, Held, Wire};
 use crate::http::body::{ClientError, Duplex, Upgrade};
 
 /// The body of one request, as it comes on its stream.
@@ -45,9 +45,13 @@ impl Drop for Incoming {
 }
 
 /// A stream that no longer carries a request.
-pub struct Tunnel {
-    pub wire: Rc<Wire>,
-    pub stream: u32,
+pub struct Tunnel(Held);
+
+impl Tunnel {
+    pub fn new(mut held: Held) -> Self {
+        held.code = Code::Cancel;
+        Self(held)
+    }
 }
 
 /// Returns the client's end as a handler waits for it.
@@ -60,7 +64,7 @@ pub fn upgrade(switched: oneshot::Receiver<Tunnel>) -> Upgrade {
 
 impl AsyncRead for Tunnel {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let data = ready!(self.wire.poll_data(self.stream, buffer.remaining(), context)).map_err(broken)?;
+        let data = ready!(self.0.wire.poll_data(self.0.stream, buffer.remaining(), context)).map_err(broken)?;
         buffer.put_slice(&data);
         Poll::Ready(Ok(()))
     }
@@ -68,28 +72,23 @@ impl AsyncRead for Tunnel {
 
 impl AsyncWrite for Tunnel {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.wire.poll_room(self.stream, context)).map_err(broken)?;
+        ready!(self.0.wire.poll_room(self.0.stream, context)).map_err(broken)?;
         let piece = Bytes::copy_from_slice(&bytes[..bytes.len().min(LONGEST)]);
         let length = piece.len();
-        self.wire.with(|mux| mux.send(self.stream, piece, Ending::Open));
+        self.0.wire.with(|mux| mux.send(self.0.stream, piece, Ending::Open));
         Poll::Ready(Ok(length))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What was written goes out as the client takes it.
-        Poll::Ready(Ok(()))
+    /// What was written goes out as the client takes it: this says only whether the stream is still there, and later that it has gone.
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let is_gone = self.0.wire.poll_gone(self.0.stream, context).is_ready();
+        Poll::Ready(if is_gone { Err(broken(Closed)) } else { Ok(()) })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.wire.poll_room(self.stream, context)).map_err(broken)?;
-        self.wire.with(|mux| mux.send(self.stream, Bytes::new(), Ending::EndStream));
+        ready!(self.0.wire.poll_room(self.0.stream, context)).map_err(broken)?;
+        self.0.wire.with(|mux| mux.send(self.0.stream, Bytes::new(), Ending::EndStream));
         Poll::Ready(Ok(()))
-    }
-}
-
-impl Drop for Tunnel {
-    fn drop(&mut self) {
-        self.wire.with(|mux| mux.release(self.stream, Code::Cancel));
     }
 }
 

@@ -25,8 +25,11 @@ impl Budget {
         Self { left: AT_ONCE, refilled: clock(), clock }
     }
 
-    /// Spends one. The clock is asked only when those at hand are used up.
+    /// Spends one. The clock is asked only for the first, and when those at hand are used up.
     pub fn spend(&mut self) -> Result<(), Code> {
+        if self.left == AT_ONCE {
+            self.refilled = (self.clock)();
+        }
         if self.left == 0 {
             let now = (self.clock)();
             let earned = now.duration_since(self.refilled).as_millis() * u128::from(A_SECOND) / 1000;

@@ -14,10 +14,11 @@ use tokio::sync::oneshot;
 use super::super::answer::{Plan, with_date};
 use super::super::service::handle;
 use super::super::{ConnectionInfo, Handler, Unreadable};
+use super::blocks::Begun;
 use super::body::{self, Incoming, Tunnel};
 use super::frame::Code;
 use super::stream::Ending;
-use super::wire::Wire;
+use super::wire::{Held, Wire};
 use crate::http::body::{Body, ClientBody};
 use crate::http::fields::{Fields, Names};
 use crate::http::hpack::{encode_field, encode_status};
@@ -29,23 +30,23 @@ use crate::http::wire::Violation;
 /// What HTTP/2 doesn't have (RFC 9113 section 8.2.2).
 const OF_HTTP_1: Names = Names::new(&["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"]);
 
-pub struct Exchange<H> {
-    pub handler: Rc<H>,
-    pub info: Rc<ConnectionInfo>,
-    pub wire: Rc<Wire>,
-    pub stream: u32,
+struct Exchange<H> {
+    handler: Rc<H>,
+    info: Rc<ConnectionInfo>,
+    held: Held,
+}
+
+/// Resolves when all of the answer is on its way, or the stream has ended; so does a panic end it.
+pub async fn run<H: Handler>(handler: Rc<H>, info: Rc<ConnectionInfo>, wire: Rc<Wire>, begun: Begun) {
+    let exchange = Exchange { handler, info, held: Held { wire, stream: begun.stream, code: Code::Internal } };
+    match begun.request {
+        Ok(request) => exchange.exchange(request).await,
+        Err(violation) => exchange.refuse(violation).await,
+    }
 }
 
 impl<H: Handler> Exchange<H> {
-    /// Resolves when all of the answer is on its way, or the stream has ended.
-    pub async fn run(self, request: Result<ClientRequest<()>, Violation>) {
-        match request {
-            Ok(request) => self.exchange(request).await,
-            Err(violation) => self.refuse(violation).await,
-        }
-    }
-
-    async fn exchange(&self, request: ClientRequest<()>) {
+    async fn exchange(self, request: ClientRequest<()>) {
         let is_head = request.method == Method::HEAD;
         let is_connect = request.method == Method::CONNECT;
         let mut body = ClientBody::default();
@@ -54,8 +55,8 @@ impl<H: Handler> Exchange<H> {
             let (sender, switched) = oneshot::channel();
             body.offer_upgrade(body::upgrade(switched));
             switch = Some(sender);
-        } else if !self.wire.is_read(self.stream) {
-            body = ClientBody::new(Incoming { wire: Rc::clone(&self.wire), stream: self.stream });
+        } else if !self.held.wire.is_read(self.held.stream) {
+            body = ClientBody::new(Incoming { wire: Rc::clone(&self.held.wire), stream: self.held.stream });
         }
         let request = Box::new(request.map(|()| body));
         let mut answering = pin!(handle(Rc::clone(&self.handler), Rc::clone(&self.info), request));
@@ -63,6 +64,9 @@ impl<H: Handler> Exchange<H> {
         let Some(response) = answered else { return };
         if let Some(switch) = switch.filter(|switch| response.status.is_success() && !switch.is_closed()) {
             return self.open_tunnel(response, switch);
+        }
+        if is_connect {
+            self.held.wire.forget_body(self.held.stream);
         }
         self.answer(response, is_head, Ending::EndStream).await;
     }
@@ -79,11 +83,11 @@ impl<H: Handler> Exchange<H> {
     }
 
     /// Says that the stream is a tunnel now, and hands it over.
-    fn open_tunnel(&self, mut response: ClientResponse<Body<H::Stream>>, switch: oneshot::Sender<Tunnel>) {
+    fn open_tunnel(self, mut response: ClientResponse<Body<H::Stream>>, switch: oneshot::Sender<Tunnel>) {
         response.fields.remove(&CONTENT_LENGTH);
         self.send_head(&response, None, false);
         // Whoever has gone meanwhile drops it, which ends the stream.
-        let _ = switch.send(Tunnel { wire: Rc::clone(&self.wire), stream: self.stream });
+        let _ = switch.send(Tunnel::new(self.held));
     }
 
     async fn answer(&self, mut response: ClientResponse<Body<H::Stream>>, is_head: bool, ending: Ending) {
@@ -93,14 +97,13 @@ impl<H: Handler> Exchange<H> {
         self.send_head(&response, told, !has_body);
         if has_body {
             let mut sending = Sending { plan, ending, body: response.body };
-            self.unless_gone(|context| sending.poll(&self.wire, self.stream, context)).await;
+            self.unless_gone(|context| sending.poll(&self.held.wire, self.held.stream, context)).await;
         }
-        self.wire.with(|mux| mux.release(self.stream, Code::Internal));
     }
 
     fn send_head<S>(&self, response: &ClientResponse<S>, told: Option<u64>, ends: bool) {
-        self.wire.with(|mux| {
-            mux.send_head(self.stream, ends, |out| {
+        self.held.wire.with(|mux| {
+            mux.send_head(self.held.stream, ends, |out| {
                 encode_status(response.status.as_u16(), out);
                 encode_fields(&response.fields, out);
                 if let Some(length) = told {
@@ -115,7 +118,7 @@ impl<H: Handler> Exchange<H> {
 
     /// Returns what `poll` ends with, unless the stream ends before.
     async fn unless_gone<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
-        poll_fn(|context| match self.wire.poll_gone(self.stream, context) {
+        poll_fn(|context| match self.held.wire.poll_gone(self.held.stream, context) {
             Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => poll(context).map(Some),
         })

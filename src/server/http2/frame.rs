@@ -137,29 +137,22 @@ pub fn number(payload: &[u8]) -> u32 {
     payload.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes))
 }
 
-/// What a client says of itself (section 6.5.2), as far as it concerns us.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    pub initial_window: Option<i64>,
-}
-
-impl Settings {
-    pub fn read(payload: &[u8]) -> Result<Self, Code> {
-        let mut settings = Self::default();
-        let (each, _) = payload.as_chunks::<6>();
-        for [high, low, value @ ..] in each {
-            let value = u32::from_be_bytes(*value);
-            match u16::from_be_bytes([*high, *low]) {
-                ENABLE_PUSH if value > 1 => return Err(Code::Protocol),
-                MAX_FRAME_SIZE if !(16_384..=0x00FF_FFFF).contains(&value) => return Err(Code::Protocol),
-                INITIAL_WINDOW_SIZE if i64::from(value) > LARGEST_WINDOW => return Err(Code::FlowControl),
-                INITIAL_WINDOW_SIZE => settings.initial_window = Some(value.into()),
-                // Longer frames than need be taken we don't send, our encoder has no table, and nothing is pushed.
-                _ => {}
-            }
+/// Returns the window that a client's settings (section 6.5.2) give each stream, if they say so. The others don't concern us: longer frames
+/// than everybody takes we don't send, our encoder has no table, and nothing is pushed.
+pub fn read_settings(payload: &[u8]) -> Result<Option<i64>, Code> {
+    let mut initial_window = None;
+    let (settings, _) = payload.as_chunks::<6>();
+    for [high, low, value @ ..] in settings {
+        let value = u32::from_be_bytes(*value);
+        match u16::from_be_bytes([*high, *low]) {
+            ENABLE_PUSH if value > 1 => return Err(Code::Protocol),
+            MAX_FRAME_SIZE if !(16_384..=0x00FF_FFFF).contains(&value) => return Err(Code::Protocol),
+            INITIAL_WINDOW_SIZE if i64::from(value) > LARGEST_WINDOW => return Err(Code::FlowControl),
+            INITIAL_WINDOW_SIZE => initial_window = Some(value.into()),
+            _ => {}
         }
-        Ok(settings)
     }
+    Ok(initial_window)
 }
 
 const ENABLE_PUSH: u16 = 2;
@@ -181,5 +174,28 @@ pub fn append_settings(streams: u32, window: u32, header_size: u32, out: &mut Ve
     for (name, value) in settings {
         out.extend_from_slice(&name.to_be_bytes());
         out.extend_from_slice(&value.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_fills_more_than_a_frame_goes_on_in_others() {
+        let mut out = b"before".to_vec();
+        append_block(1, END_STREAM, &mut out, |out| out.resize(out.len() + 40_000, 0x88));
+        let mut rest = &out[6..];
+        for (kind, flags, length) in [
+            (HEADERS, END_STREAM, LONGEST),
+            (CONTINUATION, 0, LONGEST),
+            (CONTINUATION, END_HEADERS, 40_000 - 2 * LONGEST),
+        ] {
+            let (head, after) = rest.split_first_chunk().unwrap();
+            let head = Head::read(*head);
+            assert_eq!((head.kind, head.flags, head.stream, head.length), (kind, flags, 1, length));
+            rest = &after[length..];
+        }
+        assert!(rest.is_empty());
     }
 }

@@ -4,20 +4,20 @@ use super::frame::{self, ACK, Code, PING};
 use super::mux::Mux;
 
 /// By which the answers to our pings are known.
-const OUR_PING: [u8; 8] = *b"vestibul";
+const ALIVE: [u8; 8] = *b"alive?--";
+const LEAVING: [u8; 8] = *b"leaving-";
 
 /// No stream has a higher number.
 const HIGHEST_STREAM: u32 = 0x7FFF_FFFF;
 
 /// How far the end of a connection is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    #[default]
     Open,
     /// We are leaving: once the client shows that it has read so, what it asks is heard no more (RFC 9113 section 6.8).
     Leaving,
-    /// The connection ends with its last stream.
-    Last,
+    /// The connection ends with its last stream; this one was the last to be heard.
+    Last(u32),
     /// It has ended, whatever still comes.
     Failed,
 }
@@ -42,18 +42,20 @@ impl Mux {
         }
         self.stage = Stage::Leaving;
         frame::append_goaway(HIGHEST_STREAM, Code::None, &mut self.out);
-        self.ping();
+        self.ping(LEAVING);
     }
 
     /// From here on nothing is heard of new streams.
     fn say_last(&mut self) {
-        self.stage = Stage::Last;
-        frame::append_goaway(self.history.latest(), Code::None, &mut self.out);
+        let last = self.history.latest();
+        self.stage = Stage::Last(last);
+        frame::append_goaway(last, Code::None, &mut self.out);
     }
 
     /// Ends the connection for what its client did.
     pub fn fail(&mut self, code: Code) {
-        frame::append_goaway(self.history.latest(), code, &mut self.out);
+        let last = if let Stage::Last(last) = self.stage { last } else { self.history.latest() };
+        frame::append_goaway(last, code, &mut self.out);
         self.abandon();
     }
 
@@ -69,7 +71,7 @@ impl Mux {
     pub fn is_done(&self) -> bool {
         match self.stage {
             Stage::Open | Stage::Leaving => false,
-            Stage::Last => self.streams.is_empty(),
+            Stage::Last(_) => self.streams.is_empty(),
             Stage::Failed => true,
         }
     }
@@ -81,7 +83,7 @@ impl Mux {
         self.life = match self.life {
             Life::Heard => Life::Silent,
             Life::Silent => {
-                self.ping();
+                self.ping(ALIVE);
                 Life::Asked
             }
             Life::Asked => return false,
@@ -89,16 +91,16 @@ impl Mux {
         true
     }
 
-    fn ping(&mut self) {
-        frame::append_head(OUR_PING.len(), PING, 0, 0, &mut self.out);
-        self.out.extend_from_slice(&OUR_PING);
+    fn ping(&mut self, payload: [u8; 8]) {
+        frame::append_head(payload.len(), PING, 0, 0, &mut self.out);
+        self.out.extend_from_slice(&payload);
     }
 
     pub(super) fn take_ping(&mut self, is_answer: bool, payload: &[u8]) {
         if !is_answer {
             frame::append_head(payload.len(), PING, ACK, 0, &mut self.out);
             self.out.extend_from_slice(payload);
-        } else if self.stage == Stage::Leaving && payload == OUR_PING {
+        } else if self.stage == Stage::Leaving && payload == LEAVING {
             self.say_last();
         }
     }

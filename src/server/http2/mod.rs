@@ -32,7 +32,6 @@ use super::pulse::Pulse;
 use super::{ConnectionInfo, Handler};
 use crate::http::stream::Stream;
 pub use blocks::Begun;
-use exchange::Exchange;
 pub use frame::Code;
 pub use mux::{Bounds, Mux, PREFACE};
 use send::FULL;
@@ -110,13 +109,8 @@ impl<H: Handler> Connection<H> {
                     if let Some(stream) = mux.find(begun.stream) {
                         stream.flight = Some(self.pulse.begin_request());
                     }
-                    let exchange = Exchange {
-                        handler: Rc::clone(&self.handler),
-                        info: Rc::clone(&self.info),
-                        wire: Rc::clone(&self.wire),
-                        stream: begun.stream,
-                    };
-                    tokio::task::spawn_local(exchange.run(begun.request));
+                    let (handler, info) = (Rc::clone(&self.handler), Rc::clone(&self.info));
+                    tokio::task::spawn_local(exchange::run(handler, info, Rc::clone(&self.wire), begun));
                 }
                 Err(code) => {
                     mux.fail(code);
@@ -138,6 +132,7 @@ impl<H: Handler> Connection<H> {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.pulse.write_goes_on();
             self.is_unflushed = true;
             self.sent += written;
             if self.sent == mux.out.len() {
@@ -155,8 +150,8 @@ impl<H: Handler> Connection<H> {
 
     /// Reads once, and takes what came; returns whether there was anything.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        if self.wire.mux.borrow().out.len() >= FULL {
-            // A client that doesn't read is not heard either: its frames would have us write more.
+        if self.wire.mux.borrow().out.len() >= 2 * FULL {
+            // A client that doesn't read is not heard either: its frames would have us write more. Data alone never gets this far.
             return Poll::Pending;
         }
         if self.pulse.turn_is_over() {

@@ -8,7 +8,7 @@ use super::blocks::{Begun, Block};
 use super::budget::Budget;
 use super::frame::{
     self, ACK, CONTINUATION, Code, DATA, END_STREAM, FIRST_WINDOW, GOAWAY, HEAD_LENGTH, HEADERS, Head, LARGEST_WINDOW,
-    PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, Settings, WINDOW_UPDATE, number,
+    PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, number,
 };
 use super::history::{History, REMEMBERED};
 use super::leave::{Life, Stage};
@@ -72,10 +72,14 @@ enum Awaited {
 impl Mux {
     /// Returns the state before the client's preface, our own settings on their way.
     pub fn new(bounds: Bounds) -> Self {
+        // Until a client has read otherwise it takes the windows for what they are without a word.
+        let stream_window = bounds.stream_window.max(FIRST_WINDOW);
+        let connection_window = bounds.connection_window.max(FIRST_WINDOW);
+        let bounds = Bounds { stream_window, connection_window, ..bounds };
         let mut out = Vec::with_capacity(128);
         let header_size = u32::try_from(bounds.header_size).unwrap_or(u32::MAX);
         frame::append_settings(STREAMS, bounds.stream_window, header_size, &mut out);
-        let room = bounds.connection_window.max(FIRST_WINDOW);
+        let room = bounds.connection_window;
         if room > FIRST_WINDOW {
             frame::append_number(WINDOW_UPDATE, 0, room - FIRST_WINDOW, &mut out);
         }
@@ -145,6 +149,9 @@ impl Mux {
         if is_of_connection && head.stream != 0 || is_of_stream && head.stream == 0 {
             return Err(Code::Protocol);
         }
+        if is_of_stream && head.kind != PRIORITY && head.stream.is_multiple_of(2) {
+            return Err(Code::Protocol);
+        }
         match head.kind {
             DATA => self.take_data(head, payload)?,
             HEADERS => return self.take_headers(head, payload),
@@ -165,7 +172,7 @@ impl Mux {
         if head.stream > self.history.latest() {
             return Err(Code::Protocol);
         }
-        if self.history.is_over(head.stream) {
+        if self.is_over(head.stream) {
             return Err(Code::StreamClosed);
         }
         let data = head.without_padding(payload)?;
@@ -173,7 +180,7 @@ impl Mux {
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         self.room = self.room.checked_sub(length).ok_or(Code::FlowControl)?;
         let ends = head.has(END_STREAM);
-        if length == 0 && !ends {
+        if data.is_empty() && !ends {
             self.budget.spend()?;
         }
         if ends {
@@ -186,20 +193,22 @@ impl Mux {
         };
         stream.has_ended = ends;
         let is_in_room = stream.room.checked_sub(length).map(|room| stream.room = room).is_some();
-        let left = stream.left.map(|left| left.checked_sub(data.len() as u64));
-        let is_as_long = left.is_none_or(|left| left.is_some_and(|left| !ends || left == 0));
-        if !is_in_room || !is_as_long {
+        let is_right = stream.has_right_length(data.len());
+        if !is_in_room || !is_right {
             self.give_back(length);
             return self.reset(head.stream, if is_in_room { Code::Protocol } else { Code::FlowControl });
         }
-        stream.left = left.flatten();
         stream.awaits_continue = false;
         if stream.is_unread {
             self.give_back(length);
             return Ok(());
         }
-        stream.arrived.extend_from_slice(data);
-        stream.reader.wake();
+        if !data.is_empty() {
+            stream.arrived.push(data);
+        }
+        if !data.is_empty() || ends {
+            stream.reader.wake();
+        }
         let padding = length - u32::try_from(data.len()).unwrap_or(length);
         if padding > 0 {
             self.give_back_on(head.stream, padding);
@@ -221,8 +230,7 @@ impl Mux {
             return Ok(());
         }
         self.budget.spend()?;
-        let settings = Settings::read(payload)?;
-        if let Some(initial) = settings.initial_window {
+        if let Some(initial) = frame::read_settings(payload)? {
             let change = initial - std::mem::replace(&mut self.first_credit, initial);
             for stream in &mut self.streams {
                 stream.credit += change;
@@ -265,7 +273,7 @@ impl Mux {
     /// Lets the client send as much again on all streams.
     pub(super) fn give_back(&mut self, length: u32) {
         self.taken += length;
-        if self.taken >= self.bounds.connection_window.max(FIRST_WINDOW) / 2 {
+        if self.taken >= self.bounds.connection_window / 2 {
             self.room += self.taken;
             frame::append_number(WINDOW_UPDATE, 0, std::mem::take(&mut self.taken), &mut self.out);
         }
@@ -304,8 +312,16 @@ impl Mux {
         let Some(at) = self.place(id) else { return };
         let mut stream = self.streams.remove(at);
         stream.wake_all();
+        if stream.is_queued {
+            self.ready.retain(|other| *other != id);
+        }
         let unread = u32::try_from(stream.arrived.len()).unwrap_or(u32::MAX);
         self.give_back(unread);
+    }
+
+    /// Whether the client has said all on a stream.
+    pub(super) fn is_over(&self, id: u32) -> bool {
+        self.place(id).map_or_else(|| self.history.is_over(id), |at| self.streams[at].has_ended)
     }
 
     pub(super) fn find(&mut self, id: u32) -> Option<&mut Stream> {

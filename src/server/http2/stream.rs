@@ -1,5 +1,6 @@
 //! One stream: what has come on it and was not taken, and what is to go out on it.
 
+use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +13,7 @@ use super::frame::Code;
 pub struct Stream {
     pub id: u32,
     /// From the client: what nobody has taken yet.
-    pub arrived: BytesMut,
+    pub arrived: Arrived,
     pub trailers: Option<HeaderMap>,
     /// Whether the client has said all.
     pub has_ended: bool,
@@ -55,6 +56,49 @@ pub enum Ending {
     Over,
 }
 
+/// What has come of a body, in pieces that are taken one by one: who takes a little holds no more of it than that.
+#[derive(Debug, Default)]
+pub struct Arrived {
+    pieces: VecDeque<BytesMut>,
+    length: usize,
+}
+
+/// How long a piece grows while nobody takes it.
+const PIECE: usize = 16 * 1024;
+
+impl Arrived {
+    /// Returns how many bytes wait.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    pub fn push(&mut self, data: &[u8]) {
+        self.length += data.len();
+        match self.pieces.back_mut() {
+            Some(last) if last.len() + data.len() <= PIECE => last.extend_from_slice(data),
+            _ => self.pieces.push_back(BytesMut::from(data)),
+        }
+    }
+
+    /// Returns the first piece, or `most` bytes of it.
+    pub fn take(&mut self, most: usize) -> Bytes {
+        let Some(mut first) = self.pieces.pop_front() else { return Bytes::new() };
+        let taken = first.split_to(first.len().min(most)).freeze();
+        self.length -= taken.len();
+        if !first.is_empty() {
+            self.pieces.push_front(first);
+        }
+        if self.pieces.is_empty() {
+            self.pieces = VecDeque::new();
+        }
+        taken
+    }
+}
+
 /// Whoever waits for something.
 #[derive(Debug, Default)]
 pub struct Waiting(Option<Waker>);
@@ -78,7 +122,7 @@ impl Stream {
     pub fn new(id: u32, room: u32, credit: i64) -> Self {
         Self {
             id,
-            arrived: BytesMut::new(),
+            arrived: Arrived::default(),
             trailers: None,
             has_ended: false,
             left: None,
@@ -109,9 +153,34 @@ impl Stream {
         self.has_ended && self.arrived.is_empty() && self.trailers.is_none()
     }
 
+    /// Takes note of data; returns whether it is as long as the head says, so far and at its end.
+    pub fn has_right_length(&mut self, length: usize) -> bool {
+        let Some(left) = &mut self.left else { return true };
+        let Some(rest) = left.checked_sub(length as u64) else { return false };
+        *left = rest;
+        rest == 0 || !self.has_ended
+    }
+
     pub fn wake_all(&mut self) {
         self.task.wake();
         self.reader.wake();
         self.writer.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_a_little_of_a_body_holds_no_more_of_it() {
+        let mut arrived = Arrived::default();
+        for _ in 0..40_000 {
+            arrived.push(b"x");
+        }
+        arrived.push(&[b'y'; 10_000]);
+        assert_eq!((arrived.len(), arrived.take(10).len(), arrived.take(usize::MAX).len()), (50_000, 10, 16_374));
+        assert_eq!((arrived.take(usize::MAX).len(), arrived.take(usize::MAX).len()), (16_384, 7_232));
+        assert_eq!((arrived.take(usize::MAX).len(), arrived.is_empty()), (10_000, true));
     }
 }

@@ -2,14 +2,29 @@
 //! the connection write what came of it.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::Frame;
 
+use super::frame::Code;
 use super::mux::{Bounds, Mux};
 use super::stream::Waiting;
 use crate::http::body::ClientError;
+
+/// The right to answer on a stream: when it is dropped, the stream goes once its answer has, or breaks off with `code`.
+pub struct Held {
+    pub wire: Rc<Wire>,
+    pub stream: u32,
+    pub code: Code,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.wire.with(|mux| mux.release(self.stream, self.code));
+    }
+}
 
 /// Why a body ended before its end; its stream has ended too.
 #[derive(Debug, thiserror::Error)]
@@ -78,13 +93,8 @@ impl Wire {
                 }
                 return Poll::Pending;
             }
-            let length = stream.arrived.len().min(most);
-            let data = stream.arrived.split_to(length).freeze();
-            if stream.arrived.is_empty() {
-                // It would keep the piece that was split off it.
-                stream.arrived = bytes::BytesMut::new();
-            }
-            mux.give_back_on(id, u32::try_from(length).unwrap_or(u32::MAX));
+            let data = stream.arrived.take(most);
+            mux.give_back_on(id, u32::try_from(data.len()).unwrap_or(u32::MAX));
             Poll::Ready(Ok(data))
         })
     }
@@ -104,7 +114,7 @@ impl Wire {
 
     /// Whether nothing more is to come of a body.
     pub fn is_read(&self, id: u32) -> bool {
-        self.mux.borrow_mut().find(id).is_none_or(|stream| stream.is_read())
+        self.mux.borrow_mut().find(id).is_some_and(|stream| stream.is_read())
     }
 
     /// Returns how many bytes of a body are to come, if that is known.

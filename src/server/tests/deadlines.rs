@@ -1,6 +1,10 @@
 //! Each deadline, with small limits; the tests wait for the connection to close, which the deadline alone can bring about.
 
+use std::time::Instant;
+
 use super::*;
+use crate::http::hpack::encode_field;
+use crate::server::http2::PREFACE;
 
 fn hasty() -> Settings {
     Settings { header_timeout: Duration::from_millis(700), idle_timeout: Duration::from_millis(900), ..settings() }
@@ -85,4 +89,59 @@ async fn an_http2_connection_without_streams_gets_a_goaway_and_is_closed() {
     assert_eq!(answer.status(), StatusCode::OK);
     drop(answer);
     soon(driving).await.unwrap().unwrap();
+}
+
+/// Returns a frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Takes whole frames from the start of `bytes`; returns whether one of them answers a ping.
+fn is_answered(bytes: &mut Vec<u8>) -> bool {
+    let mut is_answered = false;
+    while let [high, middle, low, kind, flags, ..] = bytes[..] {
+        let length = 9 + u32::from_be_bytes([0, high, middle, low]) as usize;
+        if bytes.len() < length {
+            break;
+        }
+        is_answered |= (kind, flags) == (6, 1);
+        bytes.drain(..length);
+    }
+    is_answered
+}
+
+#[tokio::test]
+async fn an_http2_client_that_reads_slowly_is_heard_and_keeps_its_connection() {
+    let (server, _) = start(hasty());
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = soon(socket.connect(server.local_addrs()[0])).await.unwrap();
+    let mut block = Vec::new();
+    for (name, value) in [(":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/large")] {
+        encode_field(name.as_bytes(), value.as_bytes(), &mut block);
+    }
+    let largest = 0x7FFF_FFFF_u32.to_be_bytes();
+    let mut begin = [PREFACE, &frame(4, 0, 0, &[&[0, 4], &largest[..]].concat())].concat();
+    begin.extend(frame(8, 0, 0, &(0x7FFF_FFFF - 65_535_u32).to_be_bytes()));
+    for id in [1, 3, 5, 7] {
+        begin.extend(frame(1, 5, id, &block));
+    }
+    stream.write_all(&begin).await.unwrap();
+    // Longer than a connection may be blocked; all the while something goes out.
+    let started = Instant::now();
+    let (mut bytes, mut pings, mut answers) = (Vec::new(), 0, 0);
+    while started.elapsed() < 3 * hasty().idle_timeout || answers < pings {
+        if started.elapsed() < 3 * hasty().idle_timeout && answers == pings {
+            stream.write_all(&frame(6, 0, 0, &[0; 8])).await.unwrap();
+            pings += 1;
+        }
+        let mut piece = vec![0; 16 * 1024];
+        let length = soon(stream.read(&mut piece)).await.expect("the connection holds");
+        assert!(length > 0, "closed in the middle of an answer that was read");
+        bytes.extend_from_slice(&piece[..length]);
+        answers += usize::from(is_answered(&mut bytes));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(answers > 0);
 }

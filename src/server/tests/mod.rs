@@ -48,9 +48,10 @@ struct Echo {
 
 type Answer = ClientResponse<Body<Cut>>;
 
-/// A body that breaks off after three bytes.
+/// A body that breaks off after three bytes, by an error or by a panic.
 struct Cut {
     is_begun: bool,
+    panics: bool,
 }
 
 impl http_body::Body for Cut {
@@ -61,6 +62,7 @@ impl http_body::Body for Cut {
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        assert!(!self.is_begun || !self.panics, "as asked");
         if std::mem::replace(&mut self.is_begun, true) {
             return Poll::Ready(Some(Err(std::io::ErrorKind::UnexpectedEof.into())));
         }
@@ -87,7 +89,10 @@ impl Handler for Echo {
                 self.signals.release.notified().await;
                 text("declined")
             }
-            "/cut" => ClientResponse::new(StatusCode::OK, Body::Stream(Cut { is_begun: false })),
+            path @ ("/cut" | "/cut-by-panic") => {
+                let panics = path != "/cut";
+                ClientResponse::new(StatusCode::OK, Body::Stream(Cut { is_begun: false, panics }))
+            }
             "/upgrade" => upgrade(*request),
             "/keep" => {
                 *self.kept.borrow_mut() = Some(request.body);

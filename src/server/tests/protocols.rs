@@ -112,3 +112,19 @@ async fn a_drain_lets_http2_streams_end_and_then_closes() {
     assert_eq!(soon(draining).await.unwrap(), 0);
     soon(driving).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_body_that_breaks_off_ends_its_stream_and_not_the_connection() {
+    let (server, _) = start(settings());
+    let (mut sender, connection) = http2_client(connect(&server).await).await;
+    tokio::spawn(connection);
+    for path in ["/cut", "/cut-by-panic"] {
+        let answer = soon(sender.send_request(request(path))).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert!(soon(answer.into_body().collect()).await.is_err(), "{path}");
+    }
+    assert_eq!(
+        body_of(soon(sender.send_request(request("/about"))).await.unwrap()).await,
+        "tls=false sni=None HTTP/2.0"
+    );
+}
