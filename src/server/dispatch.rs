@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::visit::{Observed, RequestIds, Visit};
+use super::visit::{Observed, RequestIds, Unanswered, Visit};
 use super::{ConnectionInfo, Handler, Unreadable, cross_origin};
 use crate::api::Api;
 use crate::clock::Clock;
@@ -73,9 +73,10 @@ impl Handler for Dispatch {
     ) -> ClientResponse<Body<Observed>> {
         let edge = Arc::clone(self.edge.borrow_mut().current());
         let client = ClientAddr::read(connection.peer, &request.fields, &edge.rules.trusted_proxies);
-        let mut visit = Visit::begin(&self, &edge, client, &request);
+        let mut unanswered = Unanswered::new(&self, Visit::begin(&self, &edge, client, &request));
         let origin = cross_origin::origin(&edge, &request);
-        let answered = self.answer(&edge, &connection, request, &mut visit).await;
+        let answered = self.answer(&edge, &connection, request, unanswered.visit()).await;
+        let mut visit = unanswered.into_visit();
         match answered {
             Ok(mut response) => {
                 cross_origin::mark(&edge, &visit.trace, origin.as_ref(), &mut response.fields);

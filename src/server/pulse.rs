@@ -146,13 +146,17 @@ impl Pulse {
     }
 
     fn next_of_busy(&self, now: Duration, limits: Limits) -> Next {
+        // On HTTP/2 another head may come while requests are under way.
+        let head_due = read(&self.head_since).map(|since| since + limits.header);
+        if head_due.is_some_and(|due| due <= now) {
+            return Next::RefuseHead;
+        }
         let tend_at = read(&self.tended_at).unwrap_or_default() + limits.idle / 2;
         if tend_at <= now {
             self.tended_at.set(millis(now));
             return Next::Tend;
         }
-        let soonest = if self.head_since.get() == 0 { limits.idle } else { limits.header };
-        Next::Wait(tend_at.min(now + soonest))
+        Next::Wait(head_due.unwrap_or(tend_at).min(tend_at))
     }
 
     fn has_served(&self) -> bool {
@@ -227,12 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn a_request_in_flight_outlives_every_deadline_but_a_blocked_write() {
+    fn a_request_in_flight_outlives_every_deadline_but_those_of_a_blocked_write_and_of_another_head() {
         let pulse = Rc::new(Pulse::start(None));
         let flight = pulse.begin_request();
-        pulse.head_is_partial();
         assert_eq!(pulse.next(secs(1000), LIMITS), Next::Tend);
-        assert!(matches!(pulse.next(secs(1000), LIMITS), Next::Wait(_)));
+        assert_eq!(pulse.next(secs(1000), LIMITS), Next::Wait(secs(1000) + LIMITS.idle / 2));
+        pulse.head_is_partial();
+        assert_eq!(pulse.next(secs(1001), LIMITS), Next::RefuseHead, "another one that does not end");
+        pulse.head_is_complete();
         pulse.write_is_blocked();
         assert_eq!(pulse.next(secs(1000), LIMITS), Next::Drop);
         drop(flight);

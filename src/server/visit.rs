@@ -135,6 +135,37 @@ impl Visit {
     }
 }
 
+/// A visit whose client may leave before there is an answer: what was asked may have been done all the same, and has its access line.
+pub struct Unanswered<'a> {
+    dispatch: &'a Dispatch,
+    visit: Option<Box<Visit>>,
+}
+
+impl<'a> Unanswered<'a> {
+    pub fn new(dispatch: &'a Dispatch, visit: Box<Visit>) -> Self {
+        Self { dispatch, visit: Some(visit) }
+    }
+
+    pub fn visit(&mut self) -> &mut Visit {
+        self.visit.as_mut().expect("it is taken at the end")
+    }
+
+    pub fn into_visit(mut self) -> Box<Visit> {
+        self.visit.take().expect("it is taken once")
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let Some(visit) = &mut self.visit else { return };
+        // Nobody was there to read a status: 499 is what nginx writes then.
+        let (status, reason) = if std::thread::panicking() { (500, "internal_error") } else { (499, "client_gone") };
+        visit.status = StatusCode::from_u16(status).expect("three digits are a status");
+        visit.refused = Some(reason);
+        visit.record(self.dispatch);
+    }
+}
+
 /// Returns the request id of a trusted proxy: 1 to 128 visible ASCII characters, once.
 fn vouched_id(fields: &Fields) -> Option<HeaderValue> {
     let only = fields.only(&REQUEST_ID)?;

@@ -1,7 +1,7 @@
 //! A request to a server as it goes on the wire (RFC 9112): made of parsed values only, and framed by its body alone.
 
-use http::Method;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, TRAILER};
+use http::{Method, Version};
 use http_body::Body;
 
 use super::body::RequestBody;
@@ -17,8 +17,12 @@ const FRAMING: Names = Names::new(&["content-length", "transfer-encoding"]);
 /// from the request's own Content-Length where that agrees.
 pub(super) fn outgoing<B>(request: &ClientRequest<B>, body: RequestBody) -> Outgoing<RequestBody> {
     let given = request.fields.first(&CONTENT_LENGTH);
+    // HTTP/2 lets trailers follow a body of known length; over HTTP/1.1 they only follow chunks.
+    let has_trailers = request.version == Version::HTTP_2 && request.fields.contains(&TRAILER);
     let left = if body.is_end_stream() {
         Left::Nothing
+    } else if has_trailers {
+        Left::Chunks
     } else {
         let length = given.and_then(|length| std::str::from_utf8(length).ok()).and_then(|length| length.parse().ok());
         length.map_or(Left::Chunks, Left::Length)

@@ -143,6 +143,7 @@ pub const NEVER_IN_TRAILERS: &[&str] = &[
     "host",
     "trailer",
     "authorization",
+    "x-api-key",
     "authentication-info",
     "www-authenticate",
     "cookie",

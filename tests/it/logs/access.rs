@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::clients::{BOTH, h1};
+use crate::harness::scripted::{Scripted, read_head};
 use crate::harness::{Gateway, Person, Raw, serve};
 
 async fn line_of(gateway: &Gateway, path: &str) -> Value {
@@ -111,4 +112,28 @@ async fn a_text_log_is_one_line_each_as_well_and_access_lines_can_be_off() {
     person.get(&gateway, &h1(), "/private/unseen").await;
     let written = gateway.stop().await;
     assert!(written.contains("user.registered") && !written.contains("/private/unseen"), "{written}");
+}
+
+#[tokio::test]
+async fn a_request_whose_client_left_before_the_answer_has_its_line_too() {
+    let (saw, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let app = Scripted::start(move |_, mut stream| {
+        let saw = saw.clone();
+        async move {
+            saw.send(read_head(&mut stream).await).unwrap();
+            // Until the gateway hangs up.
+            let _ = read_head(&mut stream).await;
+        }
+    })
+    .await;
+    let gateway =
+        Gateway::start(&format!("[[route]]\npath = \"/\"\naccess = \"public\"\nupstream = \"{}\"", app.url())).await;
+    for (protocol, name) in BOTH.into_iter().zip(["h1", "h2"]) {
+        let asking = tokio::spawn(protocol.client().get(gateway.url(&format!("/{name}"))).send());
+        let head = crate::harness::soon("the app to be asked", seen.recv()).await.unwrap();
+        assert!(head.starts_with(&format!("GET /{name} ")), "{head}");
+        asking.abort();
+        let line = line_of(&gateway, &format!("/{name}")).await;
+        assert_eq!((&line["status"], &line["refused"]), (&json!(499), &json!("client_gone")), "{line}");
+    }
 }

@@ -136,10 +136,17 @@ async fn trailers_of_a_request_get_through_and_identity_in_them_does_not() {
     let mut trailers = http::HeaderMap::new();
     trailers.insert("x-sum", "3".parse().unwrap());
     trailers.insert("x-user-roles", "root".parse().unwrap());
-    over_h2(&gateway, "/x", Some(trailers)).await;
+    over_h2(&gateway, "/x", Some(trailers.clone())).await;
     let seen = upstream.last_request();
     assert_eq!(seen.body_length, 4, "a body without a declared length");
     assert_eq!(seen.trailers, [("x-sum".to_owned(), "3".to_owned())], "{seen:?}");
+    // Over HTTP/2 they may follow a body of declared length too.
+    for name in ["x-user-roles", "x-api-key", "authorization"] {
+        trailers.insert(name, "root".parse().unwrap());
+    }
+    over_h2_with(&gateway, "/x", &[("content-length", "4"), ("trailer", "x-sum")], Some(trailers)).await;
+    let seen = upstream.last_request();
+    assert_eq!((seen.body_length, &seen.trailers[..]), (4, &[("x-sum".to_owned(), "3".to_owned())][..]), "{seen:?}");
 }
 
 #[tokio::test]
@@ -152,7 +159,16 @@ async fn a_get_whose_body_has_no_declared_length_brings_it_to_the_app() {
 }
 
 /// Sends a POST with a body and `trailers` over HTTP/2; returns the response's trailers.
-async fn over_h2(gateway: &crate::harness::Gateway, path: &str, trailers: Option<http::HeaderMap>) -> http::HeaderMap {
+async fn over_h2(gateway: &Gateway, path: &str, trailers: Option<http::HeaderMap>) -> http::HeaderMap {
+    over_h2_with(gateway, path, &[], trailers).await
+}
+
+async fn over_h2_with(
+    gateway: &Gateway,
+    path: &str,
+    fields: &[(&str, &str)],
+    trailers: Option<http::HeaderMap>,
+) -> http::HeaderMap {
     use http_body_util::StreamBody;
     use hyper::body::{Bytes, Frame};
     let stream = Raw::tls_with(gateway, HOST, &[b"h2"]).await.unwrap().stream;
@@ -162,7 +178,10 @@ async fn over_h2(gateway: &crate::harness::Gateway, path: &str, trailers: Option
     tokio::spawn(connection);
     let mut frames = vec![Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from_static(b"body")))];
     frames.extend(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
-    let request = http::Request::post(gateway.url(path)).header("te", "trailers");
+    let mut request = http::Request::post(gateway.url(path)).header("te", "trailers");
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
     let request = request.body(StreamBody::new(futures_util::stream::iter(frames))).unwrap();
     let response = crate::harness::soon("a response", sender.send_request(request)).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
