@@ -71,12 +71,16 @@ impl<H: Handler> Exchange<H> {
         self.answer(response, is_head, Ending::EndStream).await;
     }
 
-    /// Answers what is malformed. RFC 9113 section 8.1.1 has the stream end by an error all the same.
+    /// Answers what can't be served. What is malformed has its stream end by an error all the same (RFC 9113 section 8.1.1).
     async fn refuse(&self, violation: Violation) {
         let response = self.handler.refuse(&self.info, &Unreadable::MalformedStream(violation));
         let ending = match violation {
-            // Well-formed, but not to be met, or too much.
-            Violation::UnknownExpectation | Violation::HeadTooLarge | Violation::TooManyFields => Ending::EndStream,
+            // Well-formed as far as HTTP/2 goes.
+            Violation::UnknownExpectation
+            | Violation::HeadTooLarge
+            | Violation::TooManyFields
+            | Violation::TargetTooLong
+            | Violation::MalformedTarget => Ending::EndStream,
             _ => Ending::Reset(Code::Protocol),
         };
         self.answer(response, false, ending).await;

@@ -209,11 +209,11 @@ impl Pseudo {
             return Err(Violation::MalformedPseudoHeader);
         }
         let path = section.slice(path.clone());
+        check_target(&path)?;
         let begins = path.starts_with(b"/") || (&path[..] == b"*" && *method == Method::OPTIONS);
         if !begins {
-            return Err(Violation::MalformedTarget);
+            return Err(Violation::MalformedPseudoHeader);
         }
-        check_target(&path)?;
         let path = PathAndQuery::from_maybe_shared(path).map_err(|_| Violation::MalformedTarget)?;
         let scheme = scheme_of(&section[scheme.clone()])?;
         parts.path_and_query = Some(path);
