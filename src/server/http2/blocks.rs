@@ -7,7 +7,6 @@ use super::head::{self, Asked};
 use super::leave::Stage;
 use super::mux::{Mux, STREAMS};
 use super::stream::Stream;
-use crate::http::hpack::Undecodable;
 use crate::http::request::ClientRequest;
 use crate::http::wire::Violation;
 
@@ -87,8 +86,7 @@ impl Mux {
         if opens.stream > self.history.latest() {
             return self.begin(opens, block);
         }
-        let trailers = head::read_trailers(&mut self.decoder, block, self.bounds.header_size);
-        let trailers = trailers.map_err(|Undecodable| Code::Compression)?;
+        let trailers = head::read_trailers(&mut self.decoder, block, self.bounds.header_size)?;
         let Some(stream) = self.find(opens.stream) else { return Ok(None) };
         let is_short = stream.left.is_some_and(|left| left > 0);
         match trailers {
@@ -110,8 +108,7 @@ impl Mux {
         if ends {
             self.history.end(id);
         }
-        let asked = head::read_request(&mut self.decoder, block, self.bounds.header_size);
-        let asked = asked.map_err(|Undecodable| Code::Compression)?;
+        let asked = head::read_request(&mut self.decoder, block, self.bounds.header_size)?;
         if matches!(self.stage, Stage::Last(_)) {
             self.history.give_up(id);
             return Ok(None);

@@ -8,6 +8,7 @@ use http::header::HOST;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Uri, Version};
 
+use super::frame::Code;
 use crate::http::fields::{self, Fields, Line};
 use crate::http::hpack::{Decoder, Undecodable};
 use crate::http::request::ClientRequest;
@@ -27,22 +28,25 @@ pub struct Asked {
     pub expects_continue: bool,
 }
 
+/// By how much a block's fields may be larger than they may be, and still only their request is refused: a few octets that name a
+/// field of the table again and again make many (CVE-2016-6581).
+const EXCESS: usize = 16;
+
 /// Returns what a whole block asks for; its fields may count for `most` octets (RFC 9113 section 10.5.1).
-pub fn read_request(decoder: &mut Decoder, block: &[u8], most: usize) -> Result<Result<Asked, Violation>, Undecodable> {
-    let mut reader = Reader::new(most);
-    decoder.decode(block, |name, value| reader.take(name, value))?;
-    Ok(reader.into_request())
+pub fn read_request(decoder: &mut Decoder, block: &[u8], most: usize) -> Result<Result<Asked, Violation>, Code> {
+    Ok(read(decoder, block, most)?.into_request())
 }
 
 /// Returns the trailers that a whole block is.
-pub fn read_trailers(
-    decoder: &mut Decoder,
-    block: &[u8],
-    most: usize,
-) -> Result<Result<HeaderMap, Violation>, Undecodable> {
+pub fn read_trailers(decoder: &mut Decoder, block: &[u8], most: usize) -> Result<Result<HeaderMap, Violation>, Code> {
+    Ok(read(decoder, block, most)?.into_trailers())
+}
+
+fn read(decoder: &mut Decoder, block: &[u8], most: usize) -> Result<Reader, Code> {
     let mut reader = Reader::new(most);
-    decoder.decode(block, |name, value| reader.take(name, value))?;
-    Ok(reader.into_trailers())
+    let decoded = decoder.decode(block, |name, value| reader.take(name, value));
+    decoded.map_err(|Undecodable| Code::Compression)?;
+    if reader.size > most.saturating_mul(EXCESS) { Err(Code::EnhanceYourCalm) } else { Ok(reader) }
 }
 
 /// What has been read of a block. After the first fault nothing counts but the size.

@@ -129,5 +129,15 @@ fn trailers_have_fields_and_nothing_else() {
     assert_eq!(trailers(&[("x", ""), (":path", "/")]).err(), Some(Violation::MalformedPseudoHeader));
     assert_eq!(trailers(&[(":method", "GET")]).err(), Some(Violation::MalformedPseudoHeader));
     assert_eq!(trailers(&[("X", "")]).err(), Some(Violation::MalformedField));
-    assert_eq!(read_trailers(&mut Decoder::new(0), b"\x80", MOST).err(), Some(Undecodable));
+    assert_eq!(read_trailers(&mut Decoder::new(0), b"\x80", MOST).err(), Some(Code::Compression));
+}
+
+#[test]
+fn a_field_that_is_named_thousands_of_times_ends_the_connection() {
+    let mut decoder = Decoder::new(4096);
+    let mut block = b"\x40\x01x\x7f\xa1\x1e".to_vec();
+    block.resize(block.len() + 4000, b'y');
+    block.extend([0xbe; 10]);
+    assert_eq!(read_request(&mut decoder, &block, MOST).unwrap().err(), Some(Violation::HeadTooLarge));
+    assert_eq!(read_request(&mut decoder, &[0xbe; 1000], MOST).err(), Some(Code::EnhanceYourCalm));
 }
