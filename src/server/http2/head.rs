@@ -44,8 +44,7 @@ pub fn read_trailers(decoder: &mut Decoder, block: &[u8], most: usize) -> Result
 
 fn read(decoder: &mut Decoder, block: &[u8], most: usize) -> Result<Reader, Code> {
     let mut reader = Reader::new(most);
-    let decoded = decoder.decode(block, |name, value| reader.take(name, value));
-    decoded.map_err(|Undecodable| Code::Compression)?;
+    decoder.decode(block, |name, value| reader.take(name, value)).map_err(|Undecodable| Code::Compression)?;
     if reader.size > most.saturating_mul(EXCESS) { Err(Code::EnhanceYourCalm) } else { Ok(reader) }
 }
 
