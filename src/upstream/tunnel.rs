@@ -40,7 +40,9 @@ pub async fn tunnel(ends: Tunnel) -> (u64, u64) {
     };
     let (mut up, mut down) = (OneWay::default(), OneWay::default());
     let carried = poll_fn(|context| {
-        let up = up.poll_carry(&mut client, &mut server, context)?;
+        let sent = up.poll_carry(&mut client, &mut server, context);
+        // An app that takes no more may have said something before: that is still to be carried.
+        let up = if up.is_refused { Poll::Ready(()) } else { sent? };
         let down = down.poll_carry(&mut server, &mut client, context)?;
         if up.is_ready() && down.is_ready() { Poll::Ready(io::Result::Ok(())) } else { Poll::Pending }
     });
@@ -62,6 +64,8 @@ struct OneWay {
     /// What was read and the other side would not take yet.
     held: BytesMut,
     is_at_end: bool,
+    /// Whether the other side takes no more.
+    is_refused: bool,
     is_done: bool,
 }
 
@@ -75,13 +79,14 @@ impl OneWay {
     ) -> Poll<io::Result<()>> {
         while !self.is_done {
             while !self.held.is_empty() {
-                let written = ready!(Pin::new(&mut *to).poll_write(context, &self.held))?;
-                check_written(written)?;
+                let written = Pin::new(&mut *to).poll_write(context, &self.held);
+                let written = ready!(self.judge(written.map(check_written)))?;
                 self.held.advance(written);
             }
             self.held = BytesMut::new();
             if self.is_at_end {
-                ready!(Pin::new(&mut *to).poll_shutdown(context))?;
+                let shut = Pin::new(&mut *to).poll_shutdown(context);
+                ready!(self.judge(shut))?;
                 self.is_done = true;
                 break;
             }
@@ -89,25 +94,34 @@ impl OneWay {
             let mut buffer = ReadBuf::uninit(&mut scratch);
             if Pin::new(&mut *from).poll_read(context, &mut buffer)?.is_pending() {
                 // Asked whether or not there is anything to flush: it tells of an end that neither reading nor writing waits for.
-                ready!(Pin::new(&mut *to).poll_flush(context))?;
+                let flushed = Pin::new(&mut *to).poll_flush(context);
+                ready!(self.judge(flushed))?;
                 return Poll::Pending;
             }
             self.is_at_end = buffer.filled().is_empty();
             if self.is_at_end {
                 continue;
             }
-            let written = match Pin::new(&mut *to).poll_write(context, buffer.filled())? {
-                Poll::Ready(written) => check_written(written).map(|()| written)?,
+            let written = Pin::new(&mut *to).poll_write(context, buffer.filled());
+            let written = match self.judge(written.map(check_written))? {
+                Poll::Ready(written) => written,
                 Poll::Pending => 0,
             };
             self.held.extend_from_slice(&buffer.filled()[written..]);
         }
         Poll::Ready(Ok(()))
     }
+
+    /// Takes note of whether the other side takes no more.
+    fn judge<T>(&mut self, taken: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.is_refused |= matches!(taken, Poll::Ready(Err(_)));
+        self.is_done |= self.is_refused;
+        taken
+    }
 }
 
-fn check_written(written: usize) -> io::Result<()> {
-    if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+fn check_written(written: io::Result<usize>) -> io::Result<usize> {
+    written.and_then(|written| if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
 }
 
 /// Returns when nothing has moved for `idle`.

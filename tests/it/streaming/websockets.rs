@@ -1,9 +1,12 @@
 //! Upgraded connections over HTTP/1.1.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::harness::clients::h1;
 use crate::harness::command::run;
+use crate::harness::scripted::{Scripted, read_head};
 use crate::harness::websocket::Socket;
-use crate::harness::{Gateway, Person, WITHIN_A_SECOND, eventually, serve, soon};
+use crate::harness::{Gateway, Person, Raw, WITHIN_A_SECOND, eventually, serve, soon};
 
 async fn open(gateway: &Gateway, person: &Person) -> Socket {
     Socket::open(gateway, "/private/ws", Some(&person.access)).await.unwrap()
@@ -73,4 +76,39 @@ async fn an_app_that_goes_away_closes_the_websocket() {
     assert_eq!(socket.echo("hello").await, "hello");
     drop(upstream);
     soon("the end of the WebSocket", socket.ended()).await;
+}
+
+#[tokio::test]
+async fn what_an_app_said_before_it_hung_up_reaches_a_client_that_goes_on_sending() {
+    let app = Scripted::start(|_, mut stream| async move {
+        let head = read_head(&mut stream).await;
+        let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
+        let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+        let switch = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n\r\n"
+        );
+        stream.write_all(switch.as_bytes()).await.unwrap();
+        stream.read_u8().await.unwrap();
+        // What it has not read makes its end a reset, to which a write fails.
+        stream.write_all(b"last words").await.unwrap();
+    })
+    .await;
+    let route = format!("[[route]]\npath = \"/\"\naccess = \"public\"\nupstream = \"{}\"\n", app.url());
+    let gateway = Gateway::start(&route).await;
+    for _ in 0..20 {
+        let mut raw = Raw::tls(&gateway).await;
+        raw.send(
+            b"GET / HTTP/1.1\r\nhost: gateway.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )
+        .await;
+        assert_eq!(raw.head().await.unwrap().status, 101);
+        for _ in 0..50 {
+            if raw.try_send(b"octets that nobody reads").await.is_err() {
+                break;
+            }
+        }
+        let rest = raw.rest().await;
+        assert!(rest.starts_with(b"last words"), "{:?}", String::from_utf8_lossy(&rest));
+    }
 }
