@@ -61,11 +61,13 @@ impl Primary {
     /// Returns whether there is one, after waiting for as long as one waits.
     pub(super) async fn is_found(&self) -> bool {
         let mut sight = self.0.subscribe();
-        let settled = timeout(SELECTION, sight.wait_for(|sight| *sight != Sight::Sought)).await;
-        if settled.is_err() {
+        // What is seen is taken out at once: held, it would keep the driver from telling more, and all who look behind it.
+        let seen = sight.wait_for(|sight| *sight != Sight::Sought);
+        let settled = timeout(SELECTION, async { seen.await.is_ok_and(|sight| *sight == Sight::Known) }).await;
+        settled.unwrap_or_else(|_| {
             self.not_found();
-        }
-        *self.0.borrow() == Sight::Known
+            *self.0.borrow() == Sight::Known
+        })
     }
 
     /// Returns when there is one.
@@ -77,6 +79,10 @@ impl Primary {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -93,5 +99,28 @@ mod tests {
         assert!(!primary.is_away(), "it came back while somebody gave up");
         primary.seen(false);
         assert!(!primary.is_away(), "an election may be under way");
+    }
+
+    #[test]
+    fn whoever_waits_for_it_and_whoever_sees_it_come_and_go_never_hold_each_other_up() {
+        let (primary, (done, ended)) = (Arc::new(Primary::default()), mpsc::channel());
+        let (seer, seen) = (Arc::clone(&primary), done.clone());
+        thread::spawn(move || {
+            (0..200_000).for_each(|round| seer.seen(round % 2 == 0));
+            seer.seen(true);
+            seen.send("seer")
+        });
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(async {
+                for _ in 0..200_000 {
+                    primary.is_found().await;
+                }
+            });
+            done.send("waiter")
+        });
+        for _ in 0..2 {
+            ended.recv_timeout(Duration::from_secs(60)).expect("neither waits for the other for ever");
+        }
     }
 }
