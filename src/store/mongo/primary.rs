@@ -104,11 +104,11 @@ mod tests {
     #[test]
     fn whoever_waits_for_it_and_whoever_sees_it_come_and_go_never_hold_each_other_up() {
         let (primary, (done, ended)) = (Arc::new(Primary::default()), mpsc::channel());
-        let (seer, seen) = (Arc::clone(&primary), done.clone());
+        let (driver, has_told) = (Arc::clone(&primary), done.clone());
         thread::spawn(move || {
-            (0..200_000).for_each(|round| seer.seen(round % 2 == 0));
-            seer.seen(true);
-            seen.send("seer")
+            (0..200_000).for_each(|round| driver.seen(round % 2 == 0));
+            driver.seen(true);
+            has_told.send(())
         });
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -117,10 +117,10 @@ mod tests {
                     primary.is_found().await;
                 }
             });
-            done.send("waiter")
+            done.send(())
         });
         for _ in 0..2 {
-            ended.recv_timeout(Duration::from_secs(60)).expect("neither waits for the other for ever");
+            ended.recv_timeout(Duration::from_mins(1)).expect("neither waits for the other for ever");
         }
     }
 }
