@@ -115,7 +115,7 @@ impl Visit {
         let path = without_credentials(path);
         let line = AccessLine {
             time: self.now,
-            request_id: self.request_id.to_str().unwrap_or_default(),
+            request_id: self.request_id.as_bytes(),
             client: self.client.ip,
             protocol: self.protocol,
             method: self.method.as_ref().map_or("", Method::as_str),

@@ -35,7 +35,7 @@ pub enum Format {
 #[derive(Clone, Copy, Debug)]
 pub struct AccessLine<'a> {
     pub time: Timestamp,
-    pub request_id: &'a str,
+    pub request_id: &'a [u8],
     pub client: IpAddr,
     pub protocol: Protocol,
     pub method: &'a str,
@@ -70,9 +70,9 @@ impl AccessLine<'_> {
     fn write_json(&self, out: &mut Vec<u8>) {
         let mut object = Object::begin(out);
         object.time("time", self.time);
-        object.text("request_id", self.request_id.as_bytes());
+        object.text("request_id", self.request_id);
         object.ip("client", self.client);
-        object.plain("protocol", self.protocol.name());
+        object.text("protocol", self.protocol.name().as_bytes());
         object.text("method", self.method.as_bytes());
         object.text("host", self.host);
         object.text("path", self.path);
@@ -114,12 +114,12 @@ impl AccessLine<'_> {
             out.extend_from_slice(b" upstream_ms=");
             push_millis(out, duration);
         }
-        for (name, value) in self.names().into_iter().chain([("request_id", Some(self.request_id))]) {
-            let Some(value) = value else { continue };
+        let names = self.names().into_iter().filter_map(|(name, value)| Some((name, value?.as_bytes())));
+        for (name, value) in names.chain([("request_id", self.request_id)]) {
             out.push(b' ');
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b"=\"");
-            escape_into(out, value.as_bytes());
+            escape_into(out, value);
             out.push(b'"');
         }
         out.push(b'\n');
@@ -140,7 +140,7 @@ mod tests {
     fn line() -> AccessLine<'static> {
         AccessLine {
             time: Timestamp::from_millis(1_700_000_000_007),
-            request_id: "r1",
+            request_id: b"r1",
             client: [192, 0, 2, 1].into(),
             protocol: Protocol::H2,
             method: "GET",
@@ -194,7 +194,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_bytes_come_a_json_line_is_exactly_one_object(host: Vec<u8>, path: Vec<u8>, method: String, id: String) {
-            let line = AccessLine { host: &host, path: &path, method: &method, request_id: &id, ..line() };
+            let line = AccessLine { host: &host, path: &path, method: &method, request_id: id.as_bytes(), ..line() };
             let text = written(&line, Format::Json);
             prop_assert_eq!(text.bytes().filter(|&byte| byte == b'\n').count(), 1);
             let value: Value = serde_json::from_str(&text).unwrap();
@@ -205,7 +205,7 @@ mod tests {
 
         #[test]
         fn whatever_bytes_come_a_text_line_is_one_line_of_printable_ascii(host: Vec<u8>, path: Vec<u8>, id: String) {
-            let line = AccessLine { host: &host, path: &path, request_id: &id, ..line() };
+            let line = AccessLine { host: &host, path: &path, request_id: id.as_bytes(), ..line() };
             let text = written(&line, Format::Text);
             let (body, end) = text.split_at(text.len() - 1);
             prop_assert_eq!(end, "\n");

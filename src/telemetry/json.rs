@@ -13,71 +13,72 @@ use crate::clock::Timestamp;
 /// Appends one JSON object and its line end to a buffer; [`Object::end`] closes it.
 pub struct Object<'a> {
     out: &'a mut Vec<u8>,
-    is_empty: bool,
 }
 
 impl<'a> Object<'a> {
     pub fn begin(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
-        Self { out, is_empty: true }
+        Self { out }
     }
 
-    /// Appends a member; `name` is a constant that needs no escape.
+    /// Appends a member's name, a constant that needs no escape; its value follows, and a comma, which [`Self::end`] takes back.
+    #[inline]
     fn name(&mut self, name: &'static str) {
-        if !self.is_empty {
-            self.out.push(b',');
-        }
-        self.is_empty = false;
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
 
     pub fn text(&mut self, name: &'static str, value: &[u8]) {
-        self.name(name);
-        self.out.push(b'"');
-        escape_into(self.out, value);
-        self.out.push(b'"');
+        self.quoted(name, |out| escape_into(out, value));
     }
 
     /// Appends a member whose value's `Display` is plain ASCII without quotes or backslashes, such as an id.
     pub fn plain(&mut self, name: &'static str, value: impl std::fmt::Display) {
-        self.name(name);
-        write!(self.out, "\"{value}\"").expect("a Vec takes every write");
+        self.quoted(name, |out| write!(out, "{value}").expect("a Vec takes every write"));
     }
 
     pub fn ip(&mut self, name: &'static str, value: IpAddr) {
-        self.name(name);
-        self.out.push(b'"');
-        push_ip(self.out, value);
-        self.out.push(b'"');
-    }
-
-    pub fn number(&mut self, name: &'static str, value: u64) {
-        self.name(name);
-        push_number(self.out, value);
-    }
-
-    pub fn yes(&mut self, name: &'static str) {
-        self.name(name);
-        self.out.extend_from_slice(b"true");
+        self.quoted(name, |out| push_ip(out, value));
     }
 
     /// Appends a time in RFC 3339, UTC, always with three decimals, so that lines sort as text.
     pub fn time(&mut self, name: &'static str, value: Timestamp) {
+        self.quoted(name, |out| push_time(out, value));
+    }
+
+    #[inline]
+    fn quoted(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
         self.name(name);
         self.out.push(b'"');
-        push_time(self.out, value);
-        self.out.push(b'"');
+        write(self.out);
+        self.out.extend_from_slice(b"\",");
+    }
+
+    pub fn number(&mut self, name: &'static str, value: u64) {
+        self.bare(name, |out| push_number(out, value));
+    }
+
+    pub fn yes(&mut self, name: &'static str) {
+        self.bare(name, |out| out.extend_from_slice(b"true"));
     }
 
     /// Appends a span in milliseconds with three decimals.
     pub fn millis(&mut self, name: &'static str, value: Duration) {
+        self.bare(name, |out| push_millis(out, value));
+    }
+
+    #[inline]
+    fn bare(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
         self.name(name);
-        push_millis(self.out, value);
+        write(self.out);
+        self.out.push(b',');
     }
 
     pub fn end(self) {
+        if self.out.last() == Some(&b',') {
+            self.out.pop();
+        }
         self.out.extend_from_slice(b"}\n");
     }
 }
@@ -101,7 +102,7 @@ pub fn push_millis(out: &mut Vec<u8>, value: Duration) {
     let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
     push_number(out, micros / 1000);
     out.push(b'.');
-    push_padded(out, micros % 1000, 3);
+    push_padded::<3>(out, micros % 1000);
 }
 
 /// Appends an address in its usual form, an IPv4 one without the machinery of formatting: most lines have one.
@@ -133,7 +134,7 @@ pub fn push_time(out: &mut Vec<u8>, value: Timestamp) {
         out.extend_from_slice(text);
     });
     out.push(b'.');
-    push_padded(out, u64::try_from(millis.rem_euclid(1000)).unwrap_or(0), 3);
+    push_padded::<3>(out, millis.rem_euclid(1000).unsigned_abs());
     out.push(b'Z');
 }
 
@@ -142,7 +143,7 @@ fn push_second(out: &mut Vec<u8>, value: Timestamp) {
         write!(out, "{}", value.as_secs()).expect("a Vec takes every write");
         return;
     };
-    push_padded(out, u64::try_from(moment.year()).unwrap_or(0), 4);
+    push_padded::<4>(out, u64::try_from(moment.year()).unwrap_or(0));
     for (separator, part) in [
         (b'-', u8::from(moment.month())),
         (b'-', moment.day()),
@@ -151,14 +152,17 @@ fn push_second(out: &mut Vec<u8>, value: Timestamp) {
         (b':', moment.second()),
     ] {
         out.push(separator);
-        push_padded(out, u64::from(part), 2);
+        push_padded::<2>(out, u64::from(part));
     }
 }
 
-fn push_padded(out: &mut Vec<u8>, value: u64, width: u32) {
-    for place in (0..width).rev() {
-        out.push(ascii_digit(value / 10_u64.pow(place) % 10));
+fn push_padded<const WIDTH: usize>(out: &mut Vec<u8>, value: u64) {
+    let (mut digits, mut rest) = ([0; WIDTH], value);
+    for digit in digits.iter_mut().rev() {
+        *digit = ascii_digit(rest % 10);
+        rest /= 10;
     }
+    out.extend_from_slice(&digits);
 }
 
 fn ascii_digit(value: u64) -> u8 {

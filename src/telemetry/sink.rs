@@ -14,12 +14,12 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 
-/// A worker's buffer is handed over when it holds this much …
-const HAND_OVER_BYTES: usize = 16 * 1024;
+/// A worker's buffer is handed over when it holds this much: for the thread that writes each chunk is a waking and a call …
+const HAND_OVER_BYTES: usize = 32 * 1024;
 /// … or when its oldest line is this old.
 const HAND_OVER_AFTER: Duration = Duration::from_millis(100);
 /// How many chunks may wait: with full buffers 16 MiB.
-const WAITING_CHUNKS: usize = 1024;
+const WAITING_CHUNKS: usize = 512;
 
 enum Message {
     Chunk(Vec<u8>),
