@@ -276,7 +276,9 @@ pub fn verify_refresh(
 pub fn names_our_key(keys: &KeySet, token: &str) -> bool {
     let header = token.split('.').next().unwrap_or_default();
     let Ok(header) = FORGIVING.decode(header) else { return false };
-    keys.keys().iter().any(|key| memmem::find(&header, format!("\"{}\"", key.kid).as_bytes()).is_some())
+    let is_quoted =
+        |at: usize, kid: &str| header[..at].last() == Some(&b'"') && header.get(at + kid.len()) == Some(&b'"');
+    keys.keys().iter().any(|key| memmem::find_iter(&header, key.kid.as_bytes()).any(|at| is_quoted(at, &key.kid)))
 }
 
 const FORGIVING: GeneralPurpose = GeneralPurpose::new(
