@@ -36,7 +36,8 @@ impl Post {
                 verify_ttl: 24 * HOUR,
             });
         });
-        let postman = world.accounts.postman(Arc::new(Metrics::new(1)));
+        let postman =
+            world.accounts.postman(Arc::new(Metrics::new(1, prometheus_client::metrics::counter::Counter::default())));
         Self { world, postman, letters }
     }
 

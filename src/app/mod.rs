@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::settings::Settings;
@@ -42,15 +43,20 @@ pub struct Running {
 }
 
 /// Runs until SIGTERM or SIGINT and a drain; a second signal cuts the drain short. `source` is the file to reload from;
-/// `announce` is called once everything listens. The caller has started the log.
-pub fn serve(settings: Settings, source: Option<PathBuf>, announce: impl FnOnce(&Running)) -> Result<(), StartError> {
+/// `announce` is called once everything listens. The caller has started the log; `dropped` counts the lines that can't be written.
+pub fn serve(
+    settings: Settings,
+    source: Option<PathBuf>,
+    dropped: Counter,
+    announce: impl FnOnce(&Running),
+) -> Result<(), StartError> {
     let office = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("office")
         .enable_all()
         .build()
         .map_err(StartError::internal)?;
-    let metrics = parts::metrics(&settings);
+    let metrics = parts::metrics(&settings, dropped);
     let (sink, lines) = Sink::start(std::io::stdout(), metrics.log_dropped.clone()).map_err(StartError::internal)?;
     let served = office.block_on(async {
         let parts = Parts::assemble(settings, metrics, lines).await?;

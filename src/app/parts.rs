@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -169,8 +170,8 @@ fn cores() -> usize {
     available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-pub(super) fn metrics(settings: &Settings) -> Arc<Metrics> {
-    Arc::new(Metrics::new(worker_count(settings)))
+pub(super) fn metrics(settings: &Settings, log_dropped: Counter) -> Arc<Metrics> {
+    Arc::new(Metrics::new(worker_count(settings), log_dropped))
 }
 
 pub(super) fn log_format(settings: &Settings) -> Format {

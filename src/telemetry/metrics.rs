@@ -34,7 +34,10 @@ pub const ALL: [(&str, &str); 16] = [
     ("vestibule_hash_queue", "Passwords that wait to be hashed"),
     ("vestibule_mails_total", "Attempts to send a mail, by outcome: sent, delayed, given up"),
     ("vestibule_mails_waiting", "Mails that wait in the outbox"),
-    ("vestibule_log_dropped_total", "Access and audit lines lost because nobody read stdout fast enough"),
+    (
+        "vestibule_log_dropped_total",
+        "Access, audit and log lines lost because nobody read stdout or stderr fast enough",
+    ),
     ("vestibule_build_info", "The version that runs"),
 ];
 
@@ -75,8 +78,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Returns the metrics of a process with that many workers; at least one is made.
-    pub fn new(workers: usize) -> Self {
+    /// Returns the metrics of a process with that many workers; at least one is made. `log_dropped` counts the lines that it loses.
+    pub fn new(workers: usize, log_dropped: Counter) -> Self {
         let mut metrics = Self {
             registry: Registry::default(),
             workers: (0..workers.max(1)).map(|_| Arc::default()).collect(),
@@ -92,7 +95,7 @@ impl Metrics {
             cache_entries: Gauge::default(),
             hashes: Counter::default(),
             hash_queue: Gauge::default(),
-            log_dropped: Counter::default(),
+            log_dropped,
         };
         metrics.register();
         metrics
@@ -189,7 +192,7 @@ mod tests {
     use super::*;
 
     fn counted() -> String {
-        let metrics = Metrics::new(2);
+        let metrics = Metrics::new(2, Counter::default());
         metrics.worker(0).record(AccessKind::Public, 200, Duration::from_micros(700));
         metrics.worker(1).record(AccessKind::Public, 204, Duration::from_secs(100));
         metrics.worker(1).record(AccessKind::Unrouted, 404, Duration::from_millis(4));
@@ -244,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_worker_too_many_still_counts() {
-        let metrics = Metrics::new(1);
+        let metrics = Metrics::new(1, Counter::default());
         metrics.worker(7).record(AccessKind::Protected, 200, Duration::ZERO);
         assert!(metrics.encode().contains("vestibule_request_duration_seconds_count 1\n"));
     }

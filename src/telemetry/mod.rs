@@ -1,5 +1,5 @@
 //! What the outside can watch: log lines, access lines, audit lines, metrics. Never a token, password or cookie.
-//! Access and audit lines go to stdout through [`sink`], the log to stderr; nothing here makes a worker wait.
+//! Access and audit lines go to stdout, the log to stderr, both through a [`sink`]; nothing here makes a worker wait.
 
 pub mod access;
 pub mod audit;

@@ -1,5 +1,5 @@
-//! One thread owns stdout; everybody else hands it whole lines through a bounded channel.
-//! When the reader of stdout is slower than we are, lines are dropped and counted: no worker ever waits for a log.
+//! One thread owns an output, stdout or stderr; everybody else hands it whole lines through a bounded channel.
+//! When the output's reader is slower than we are, lines are dropped and counted: no worker ever waits for a log.
 //! Workers gather lines in a [`LineBuffer`] of their own, without locks; everybody else writes through [`Lines`].
 
 use std::cell::RefCell;
@@ -47,7 +47,7 @@ impl Sink {
         Ok((Self { sender, ended }, lines))
     }
 
-    /// Writes what is waiting and ends the thread; gives up after `patience`, since the reader of stdout may never read again.
+    /// Writes what is waiting and ends the thread; gives up after `patience`, since the output's reader may never read again.
     pub fn close(self, patience: Duration) {
         let deadline = Clock::monotonic() + patience;
         let mut stop = Some(Message::Stop);
@@ -88,7 +88,7 @@ impl<W: Write> Writer<W> {
                 if let Err(error) = self.output.write_all(&chunk) {
                     self.dropped.inc_by(count_lines(&chunk));
                     if !complained {
-                        tracing::error!(%error, "stdout takes no access and audit lines any more");
+                        tracing::error!(%error, "an output takes no lines any more");
                         complained = true;
                     }
                 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::PATIENCE;
 
@@ -19,12 +19,14 @@ struct Written {
 pub struct Output {
     name: &'static str,
     written: Arc<watch::Sender<Written>>,
+    reads: Arc<Mutex<()>>,
 }
 
 impl Output {
     pub fn of(name: &'static str, stream: impl Read + Send + 'static) -> Self {
         let written = Arc::new(watch::Sender::new(Written::default()));
-        let sender = Arc::clone(&written);
+        let reads = Arc::new(Mutex::new(()));
+        let (sender, may_read) = (Arc::clone(&written), Arc::clone(&reads));
         std::thread::spawn(move || {
             let mut reader = BufReader::new(stream);
             let mut line = Vec::new();
@@ -32,10 +34,16 @@ impl Output {
                 let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
                 sender.send_modify(|written| written.lines.push(text));
                 line.clear();
+                drop(may_read.blocking_lock());
             }
             sender.send_modify(|written| written.is_closed = true);
         });
-        Self { name, written }
+        Self { name, written, reads }
+    }
+
+    /// Stops reading after the next line, for as long as what is returned lives.
+    pub async fn stall(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.reads).lock_owned().await
     }
 
     pub fn lines(&self) -> Vec<String> {
