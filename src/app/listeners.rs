@@ -136,7 +136,10 @@ pub(super) fn ops(
             if lacking.is_empty() { Ok(()) } else { Err(lacking) }
         }
     };
+    // One at a time: two that read the same count would both add what is missing.
+    let turn = Mutex::new(());
     let exposition = move || {
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         refresh(&metrics, &counted, &counters);
         metrics.encode()
     };

@@ -42,14 +42,14 @@ pub struct Unavailable;
 pub struct Directory {
     store: SharedStore,
     office: Handle,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     role_scopes: Live<RoleScopes>,
 }
 
 impl Directory {
     /// Must be called on the office: the store is read there.
     pub fn new(store: SharedStore, role_scopes: Live<RoleScopes>) -> Self {
-        Self { store, office: Handle::current(), places: Semaphore::new(PLACES), role_scopes }
+        Self { store, office: Handle::current(), places: Arc::new(Semaphore::new(PLACES)), role_scopes }
     }
 
     pub(super) fn scopes_of(&self, user: &User) -> Vec<Scope> {
@@ -58,9 +58,13 @@ impl Directory {
 
     /// Returns the account that a credential names and notes the use of a key; `None` if there is none.
     pub(super) async fn find(&self, question: Question, now: Timestamp) -> Result<Option<Found>, Unavailable> {
-        let _place = self.places.try_acquire().map_err(|_full| Unavailable)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_full| Unavailable)?;
         let store = Arc::clone(&self.store);
-        let asked = self.office.spawn(async move { find(&store, question, now).await });
+        let asked = self.office.spawn(async move {
+            // Kept for as long as the store is asked: whoever asked may be gone before that.
+            let _place = place;
+            find(&store, question, now).await
+        });
         let found = asked.await.map_err(|_panicked| Unavailable)?;
         found.map_err(|error| {
             tracing::warn!(%error, "a credential could not be looked up");

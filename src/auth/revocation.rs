@@ -3,6 +3,7 @@
 //! costs the hot path one atomic load, and nobody searches the cache.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -47,10 +48,14 @@ pub enum Ended {
     User(UserId),
 }
 
-/// Everything revoked that a live token could still need; shared by all workers and the office.
+const TABLES: usize = 128;
+
+/// Everything revoked that a live token could still need; shared by all workers and the office. What is known of a user and
+/// their sessions stands in one of many tables, so that a worker never waits while a million users are swept.
 #[derive(Debug)]
 pub struct Revocations {
-    table: Mutex<Table>,
+    tables: [Mutex<Table>; TABLES],
+    places: RandomState,
     /// What ended, for those who hold a stream open on it.
     ended: broadcast::Sender<Ended>,
 }
@@ -74,12 +79,16 @@ pub enum Looked {
 
 impl Revocations {
     pub fn new() -> Self {
-        Self { table: Mutex::default(), ended: broadcast::channel(4096).0 }
+        Self {
+            tables: std::array::from_fn(|_| Mutex::default()),
+            places: RandomState::new(),
+            ended: broadcast::channel(4096).0,
+        }
     }
 
     /// Returns what holds for a token of `session`; the version is taken before anything is looked at.
     pub fn look(&self, session: SessionId, user: &UserId) -> Looked {
-        let mut table = self.lock();
+        let mut table = self.table_of(user);
         let current = table.versions.entry(user.clone()).or_default().clone();
         let version = Version { seen: current.load(Ordering::Acquire), current };
         if table.sessions.contains_key(&session) {
@@ -94,7 +103,7 @@ impl Revocations {
 
     /// Refuses every token of `session` from now on; it must be remembered until the last of them expires.
     pub fn end_session(&self, session: SessionId, user: &UserId, remember_until: Timestamp) {
-        let mut table = self.lock();
+        let mut table = self.table_of(user);
         table.sessions.insert(session, remember_until);
         table.bump(user);
         drop(table);
@@ -105,7 +114,7 @@ impl Revocations {
     /// Holds `standing` against every token of `user` from now on; must be remembered until the last one signed before expires.
     pub fn change_user(&self, user: &UserId, standing: Standing, remember_until: Timestamp) {
         let is_gone = standing == Standing::Gone;
-        let mut table = self.lock();
+        let mut table = self.table_of(user);
         table.standings.insert(user.clone(), (standing, remember_until));
         table.bump(user);
         drop(table);
@@ -121,22 +130,29 @@ impl Revocations {
 
     /// Returns whether the session or its user has ended.
     pub fn is_ended(&self, session: SessionId, user: &UserId) -> bool {
-        let table = self.lock();
+        let table = self.table_of(user);
         table.sessions.contains_key(&session) || matches!(table.standings.get(user), Some((Standing::Gone, _)))
     }
 
     /// Forgets what no live token can need, with `slack` for clocks that differ, and versions that nobody holds.
     pub fn forget_expired(&self, now: Timestamp, slack: Duration) {
-        let mut table = self.lock();
         let limit = now.minus(slack);
-        table.sessions.retain(|_, until| *until > limit);
-        table.standings.retain(|_, (_, until)| *until > limit);
-        table.versions.retain(|_, version| Arc::strong_count(version) > 1);
+        for table in &self.tables {
+            let mut table = lock(table);
+            table.sessions.retain(|_, until| *until > limit);
+            table.standings.retain(|_, (_, until)| *until > limit);
+            table.versions.retain(|_, version| Arc::strong_count(version) > 1);
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().expect("no holder of this lock can panic")
+    #[allow(clippy::cast_possible_truncation)] // whatever is left of a hash is one
+    fn table_of(&self, user: &UserId) -> MutexGuard<'_, Table> {
+        lock(&self.tables[self.places.hash_one(user) as usize % TABLES])
     }
+}
+
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().expect("no holder of this lock can panic")
 }
 
 impl Default for Revocations {

@@ -55,6 +55,8 @@ pub fn start<H: Handler>(
             counters,
             drain: Rc::default(),
         });
+        // A name that is still being looked up would hold up the end for as long as the resolver takes.
+        runtime.shutdown_background();
     })
 }
 

@@ -1,6 +1,7 @@
 //! One request and its response on one connection. Reads only when somebody wants what comes, so that a slow client slows its server
 //! down; goes on sending a request whose response has begun.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -138,7 +139,9 @@ impl Conversation {
 /// Whether nothing has come on an idle connection, not even its end. Something that has answers nobody's request.
 pub(super) fn is_quiet(stream: &mut Stream) -> bool {
     let mut byte = [0; 1];
-    let mut context = Context::from_waker(std::task::Waker::noop());
     let mut buffer = tokio::io::ReadBuf::new(&mut byte);
-    tokio::io::AsyncRead::poll_read(Pin::new(stream), &mut context, &mut buffer).is_pending()
+    let look = poll_fn(|context| tokio::io::AsyncRead::poll_read(Pin::new(stream), context, &mut buffer));
+    // A task that has had its turn is told "nothing" without a look.
+    let look = pin!(tokio::task::unconstrained(look));
+    look.poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending()
 }

@@ -84,3 +84,24 @@ async fn reap(pools: Weak<Pools>) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn however_many_connections_a_server_has_closed_none_of_them_is_taken_for_an_open_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let pool = Pool::default();
+        // More than the runtime lets a task do in one turn.
+        for _ in 0..300 {
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            drop(listener.accept().await.unwrap());
+            stream.readable().await.unwrap();
+            pool.put(Stream::Tcp(stream));
+        }
+        assert!(pool.take().is_none());
+    }
+}

@@ -33,6 +33,8 @@ pub(super) struct Io {
     pub(super) rest: Rest,
     /// What the client waits for before it sends the body.
     owed: &'static [u8],
+    /// It has been written, and may still stand in front of the socket.
+    is_unflushed: bool,
     pub(super) is_shut: bool,
 }
 
@@ -63,7 +65,7 @@ pub(super) struct Chunked {
 
 impl Io {
     pub(super) fn new(stream: Stream, first: BytesMut) -> Self {
-        Self { stream, inbound: first, rest: Rest::Nothing, owed: b"", is_shut: false }
+        Self { stream, inbound: first, rest: Rest::Nothing, owed: b"", is_unflushed: false, is_shut: false }
     }
 
     /// Takes bytes from the start of what came; what is empty afterwards keeps no memory.
@@ -182,16 +184,53 @@ impl Io {
 
     /// Says that the body may come, to a client that waits for it.
     pub(super) fn poll_owed(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.owed.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
         while !self.owed.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(context, self.owed))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.owed = &self.owed[written..];
+            self.is_unflushed = true;
         }
-        Pin::new(&mut self.stream).poll_flush(context)
+        if self.is_unflushed {
+            // TLS takes what the socket doesn't take yet.
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.is_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::{TlsAcceptor, TlsStream};
+
+    use super::*;
+    use crate::server::tests::protocols::{tls_config, tls_over};
+
+    /// Returns whether `poll` is ready when asked once.
+    async fn is_ready<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> bool {
+        poll_fn(|context| Poll::Ready(poll(context).is_ready())).await
+    }
+
+    #[tokio::test]
+    async fn over_tls_the_word_that_a_body_may_come_is_said_only_when_the_socket_has_taken_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let there = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (here, _) = listener.accept().await.unwrap();
+        let acceptor = TlsAcceptor::from(tls_config().current());
+        let (server, _client) = tokio::join!(acceptor.accept(here), tls_over(there, &[]));
+        let mut stream = Stream::Tls(Box::new(TlsStream::from(server.unwrap())));
+        // An earlier answer fills the way to a client that doesn't read.
+        while is_ready(|context| Pin::new(&mut stream).poll_flush(context)).await {
+            assert!(is_ready(|context| Pin::new(&mut stream).poll_write(context, &[b'x'; 4096])).await);
+        }
+        let mut io = Io { owed: CONTINUE, ..Io::new(stream, BytesMut::new()) };
+        for _ in 0..3 {
+            assert!(!is_ready(|context| io.poll_owed(context)).await);
+        }
     }
 }

@@ -4,7 +4,7 @@ mod deadlines;
 mod drain;
 mod framing;
 mod ops;
-mod protocols;
+pub mod protocols;
 mod shortage;
 
 use std::cell::RefCell;

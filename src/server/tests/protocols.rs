@@ -36,13 +36,17 @@ pub fn tls_config() -> Live<ServerConfig> {
 }
 
 pub async fn tls_client(server: &Server, alpn: &[&[u8]]) -> TlsStream<TcpStream> {
+    tls_over(connect(server).await, alpn).await
+}
+
+pub async fn tls_over(stream: TcpStream, alpn: &[&[u8]]) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     CERTIFICATE.with(|made| roots.add(made.cert.der().clone())).unwrap();
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let name = ServerName::try_from("a.test").unwrap();
-    soon(TlsConnector::from(Arc::new(config)).connect(name, connect(server).await)).await.unwrap()
+    soon(TlsConnector::from(Arc::new(config)).connect(name, stream)).await.unwrap()
 }
 
 type Http2<S> = http2::Connection<TokioIo<S>, Empty<Bytes>, TokioExecutor>;
