@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{edge, keys, listeners, stores};
@@ -11,11 +12,19 @@ use crate::auth::key_set::RemoteKeys;
 use crate::clock::Clock;
 use crate::config::settings::{self as config, Settings};
 
+/// How long the store may take for all that it is asked.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Returns everything that is wrong outside the file, one text each; empty if nothing is. Makes no store that isn't there.
 pub fn check_deep(settings: &Settings) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(look(settings)),
+        Ok(runtime) => {
+            let wrong = runtime.block_on(look(settings));
+            // Dropping it would wait for a thread that a disk never gives back.
+            runtime.shutdown_background();
+            wrong
+        }
         Err(error) => vec![format!("nothing could be tried: {error}")],
     }
 }
@@ -65,17 +74,22 @@ async fn look_at_store(settings: &Settings) -> Result<(), String> {
         config::Store::Sqlite { path } => path.display().to_string(),
         config::Store::MongoDb { .. } => "store.url".to_owned(),
     };
-    let store = stores::open_store(&settings.store).map_err(|error| error.to_string())?;
-    let answered = timeout(Duration::from_secs(5), keys::check(settings, &store, Clock::system().now())).await;
-    let pinged = store.ping().await;
-    let checked = match (answered, pinged) {
-        (Ok(Ok(())), Ok(())) => Ok(()),
-        (Ok(Err(error)), _) => Err(format!("{name}: {error}")),
-        (Ok(Ok(())), Err(error)) => Err(format!("{name}: {error}")),
-        (Err(_), _) => Err(format!("{name}: no answer within 5 s")),
+    match timeout(PATIENCE, try_store(settings, &name)).await {
+        Ok(tried) => tried,
+        Err(_) => Err(format!("{name}: no answer within {PATIENCE:?}")),
+    }
+}
+
+async fn try_store(settings: &Settings, name: &str) -> Result<(), String> {
+    let given = settings.store.clone();
+    let opened = spawn_blocking(move || stores::open_store(&given)).await;
+    let store = opened.map_err(|panic| format!("{name}: {panic}"))?.map_err(|error| error.to_string())?;
+    let tried = match keys::check(settings, &store, Clock::system().now()).await {
+        Ok(()) => store.ping().await.map_err(|error| format!("{name}: {error}")),
+        Err(error) => Err(format!("{name}: {error}")),
     };
     store.close().await;
-    checked
+    tried
 }
 
 /// Returns what is wrong with the place for a database file that has yet to be made.

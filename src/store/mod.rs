@@ -27,6 +27,11 @@ use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
 use crate::token::key::KeyRecord;
 
+/// How long an intent may take, waiting included: whoever asks has an answer within five seconds.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// How long a page or a batch may take when everything is moved, and whatever else nobody waits for at an endpoint.
+const TRANSFER: Duration = Duration::from_mins(5);
+
 /// What can go wrong, by what a caller does about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -41,7 +46,8 @@ pub enum StoreError {
     /// No such user, session or key; or it is no longer what the caller saw (disabled, password changed meanwhile).
     #[error("not found")]
     NotFound,
-    /// The store can't be reached or is overloaded; the same call may succeed later.
+    /// The store can't be reached, is overloaded or gave no answer in time; the same call may succeed later. What was to be
+    /// written may yet be, if the answer is all that was late.
     #[error("the store is not available: {0}")]
     Unavailable(String),
     /// The store answers, but not with what we wrote: corrupt, or written by a newer version.

@@ -31,8 +31,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
     ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, Kind, MailClaim, MailEnd, NewApiKey, NewMail, NewSession,
-    NewUser, OneTime, Pages, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError, User,
-    UserChange, UserKey,
+    NewUser, OneTime, PATIENCE, Pages, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, StoreError,
+    TRANSFER, User, UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -43,11 +43,7 @@ use failure::{Failure, NO_PRIMARY, Outcome, is_without_primary};
 use transaction::{in_transaction, in_turn};
 use watch::Watch;
 
-/// How long an intent may take, waiting included: whoever asks has an answer within five seconds.
-const PATIENCE: Duration = Duration::from_secs(4);
-/// How long a page or a batch may take when everything is moved: nobody waits at an endpoint for it.
-const TRANSFER: Duration = Duration::from_mins(5);
-/// How often it is tried again, and how long after a failure: longer than elections take.
+/// How often what moves a store is tried again, and how long after a failure: longer than elections take.
 const TRIES: u32 = 30;
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 

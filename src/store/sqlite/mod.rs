@@ -19,16 +19,18 @@ mod values;
 mod writer;
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::timeout;
 
 pub use backup::{BackupError, Existing, back_up};
 pub use schema::{OpenError, is_open_elsewhere};
 
 use super::{
     ApiKey, Batch, Change, ClaimedMail, Counts, KeyEnd, Kind, MailClaim, MailEnd, NewApiKey, NewMail, NewSession,
-    NewUser, OneTime, Pages, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, User, UserChange,
-    UserKey,
+    NewUser, OneTime, PATIENCE, Pages, PasswordChange, RefreshRequest, Result, Rotation, Session, Store, TRANSFER,
+    User, UserChange, UserKey,
 };
 use crate::clock::Timestamp;
 use crate::identity::{SessionId, UserId};
@@ -44,26 +46,27 @@ const READERS: usize = 2;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    patience: Duration,
 }
 
 impl SqliteStore {
     /// Opens the file at `path`; makes it, for its owner's eyes only, if there is none.
     pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
-        Self::at(&Place::file(path))
+        Self::at(&Place::file(path), PATIENCE)
     }
 
     /// Returns a new store that is nowhere but in this process, and gone once it is closed or dropped.
     pub fn in_memory() -> std::result::Result<Self, OpenError> {
-        Self::at(&Place::memory())
+        Self::at(&Place::memory(), PATIENCE)
     }
 
-    fn at(place: &Place) -> std::result::Result<Self, OpenError> {
+    fn at(place: &Place, patience: Duration) -> std::result::Result<Self, OpenError> {
         let failed = |failure: rusqlite::Error| OpenError::new(&place.path, failure.into());
         // The writer's connection comes first: it makes the tables, which readers only look at.
         let connection = schema::open_writer(place)?;
         let connections = (0..READERS).map(|_| schema::open_reader(place)).collect::<rusqlite::Result<Vec<_>>>();
-        let readers = Readers::start(connections.map_err(failed)?);
-        Ok(Self { writer: Writer::start(connection), readers })
+        let readers = Readers::start(connections.map_err(failed)?, patience);
+        Ok(Self { writer: Writer::start(connection, patience), readers, patience })
     }
 }
 
@@ -113,7 +116,8 @@ impl Store for SqliteStore {
 
     async fn list_sessions(&self, user: Option<&UserId>, now: Timestamp) -> Result<Vec<Session>> {
         let user = user.cloned();
-        self.readers.run(move |database| sessions::list(database, user.as_ref(), now)).await
+        let patience = if user.is_some() { self.patience } else { TRANSFER };
+        self.readers.run_within(patience, move |database| sessions::list(database, user.as_ref(), now)).await
     }
 
     async fn rotate_refresh(&self, request: RefreshRequest) -> Result<Rotation> {
@@ -139,7 +143,8 @@ impl Store for SqliteStore {
 
     async fn list_api_keys(&self, user: Option<&UserId>) -> Result<Vec<ApiKey>> {
         let user = user.cloned();
-        self.readers.run(move |database| api_keys::list(database, user.as_ref())).await
+        let patience = if user.is_some() { self.patience } else { TRANSFER };
+        self.readers.run_within(patience, move |database| api_keys::list(database, user.as_ref())).await
     }
 
     async fn delete_api_key(&self, user: &UserId, id: SessionId, end: KeyEnd) -> Result<bool> {
@@ -207,7 +212,7 @@ impl Store for SqliteStore {
 
     async fn prune(&self, now: Timestamp, keep_after: Timestamp) -> Result<()> {
         self.writer
-            .run(move |database| {
+            .run_within(TRANSFER, move |database| {
                 sessions::prune(database, now)?;
                 one_time::prune(database, now)?;
                 keys::prune(database, now, keep_after)?;
@@ -221,23 +226,34 @@ impl Store for SqliteStore {
     }
 
     async fn count(&self) -> Result<Counts> {
-        self.readers.run(transfer::count).await
+        self.readers.run_within(TRANSFER, transfer::count).await
     }
 
     async fn import(&self, batch: Batch) -> Result<()> {
-        self.writer.run(move |database| transfer::import(database, batch)).await
+        self.writer.run_within(TRANSFER, move |database| transfer::import(database, batch)).await
     }
 
     async fn ping(&self) -> Result<()> {
         // An empty intent still takes the write lock, so another process that holds it for good is noticed.
-        self.writer.run(|_| Ok(())).await?;
-        self.readers.run(|database| changes::last(database).map(drop)).await
+        let written = self.writer.run(|_| Ok(()));
+        // Beside it and not after it, so that both together take no longer than one.
+        let (written, read) = tokio::join!(written, self.last_change());
+        written.and(read.map(drop))
     }
 
     async fn close(&self) {
-        // The writer last: the connection that closes last folds the log into the file and removes it.
-        self.readers.close().await;
-        self.writer.close().await;
+        let closed = async {
+            // The writer last: the connection that closes last folds the log into the file and removes it.
+            self.readers.close().await;
+            self.writer.close().await;
+        };
+        if timeout(self.patience, closed).await.is_err() {
+            // What was acknowledged is on disk, and the next one who opens the file finds it in the log.
+            tracing::warn!(
+                limit_ms = self.patience.as_millis(),
+                "the store's file did not close in time; it is left as it is"
+            );
+        }
     }
 }
 

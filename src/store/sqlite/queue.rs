@@ -4,8 +4,10 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use crate::store::{Result, StoreError};
 
@@ -64,6 +66,14 @@ pub(super) fn next<J>(work: &Work<J>) -> Option<J> {
 /// Returns a job if one is waiting.
 pub(super) fn next_waiting<J>(work: &Work<J>) -> Option<J> {
     work.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()
+}
+
+/// Returns what a job sent back. A disk can take a read or a write and never return; only the job's thread may wait for that.
+pub(super) async fn answered<T>(answer: oneshot::Receiver<Result<T>>, patience: Duration) -> Result<T> {
+    match timeout(patience, answer).await {
+        Ok(answer) => answer.unwrap_or_else(|_| Err(abandoned())),
+        Err(_late) => Err(StoreError::Unavailable(format!("SQLite gave no answer within {patience:?}"))),
+    }
 }
 
 fn closed() -> StoreError {

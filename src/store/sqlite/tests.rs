@@ -29,7 +29,8 @@ impl TestHome {
 #[async_trait]
 impl Home for TestHome {
     async fn open(&self) -> SharedStore {
-        Arc::new(SqliteStore::open(&self.path()).unwrap())
+        // On a busy machine what races others can take longer than anybody would wait for.
+        Arc::new(SqliteStore::at(&Place::file(&self.path()), TRANSFER).unwrap())
     }
 
     fn another(&self) -> Box<dyn Home> {
@@ -54,7 +55,7 @@ impl MemoryHome {
 #[async_trait]
 impl Home for MemoryHome {
     async fn open(&self) -> SharedStore {
-        Arc::new(SqliteStore::at(&self.place).unwrap())
+        Arc::new(SqliteStore::at(&self.place, TRANSFER).unwrap())
     }
 
     fn another(&self) -> Box<dyn Home> {
@@ -70,6 +71,20 @@ async fn closing_folds_the_log_into_the_file() {
     store.close().await;
     let names: Vec<_> = fs::read_dir(home.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["store.db"]);
+}
+
+#[tokio::test]
+async fn a_store_whose_disk_hangs_is_not_ready_and_closes_all_the_same() {
+    let store = SqliteStore::at(&Place::memory(), Duration::from_millis(20)).unwrap();
+    let (release, hang) = std::sync::mpsc::channel::<()>();
+    let hanging = store.writer.run(move |_| {
+        let _released = hang.recv();
+        Ok(())
+    });
+    let (_late, ready) = tokio::join!(hanging, store.ping());
+    assert!(matches!(ready, Err(StoreError::Unavailable(_))));
+    store.close().await;
+    drop(release);
 }
 
 #[tokio::test]

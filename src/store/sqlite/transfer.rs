@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::reader::Readers;
 use super::{api_keys, changes, keys, mails, one_time, sessions, users};
-use crate::store::{Batch, Counts, Kind, Pages, Record, Result};
+use crate::store::{Batch, Counts, Kind, Pages, Record, Result, TRANSFER};
 
 const PAGE: i64 = 1000;
 
@@ -72,7 +72,7 @@ impl<'a> Reading<'a> {
 impl Pages for Reading<'_> {
     async fn next(&mut self) -> Result<Vec<Record>> {
         let (kind, last) = (self.kind, self.last.clone());
-        let page = self.readers.run(move |database| page(database, kind, &last)).await?;
+        let page = self.readers.run_within(TRANSFER, move |database| page(database, kind, &last)).await?;
         if let Some(last) = page.last() {
             self.last = last.id();
         }

@@ -2,6 +2,7 @@
 //! once for all of them, and only then answers: nobody hears of a success that is not on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -55,28 +56,41 @@ where
     }
 }
 
-pub(super) struct Writer(Queue<Box<dyn Job>>);
+pub(super) struct Writer {
+    queue: Queue<Box<dyn Job>>,
+    patience: Duration,
+}
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Self {
+    /// Starts the thread; an intent may take `patience`, waiting included.
+    pub(super) fn start(connection: Connection, patience: Duration) -> Self {
         let (queue, work) = Queue::new(QUEUE);
         queue.start("store-writer", move || write_until_closed(connection, &work));
-        Self(queue)
+        Self { queue, patience }
     }
 
-    /// Returns what `work` returned once its effects are on disk; an error leaves no effect.
+    /// Returns what `work` returned once its effects are on disk. An error leaves no effect, but where it says that the answer
+    /// came too late: then the work may have been done, or be done yet.
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        self.run_within(self.patience, work).await
+    }
+
+    pub(super) async fn run_within<T, F>(&self, patience: Duration, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        self.0.submit(Box::new(Intent { work: Some(work), result: Err(queue::abandoned()), reply }))?;
-        answer.await.unwrap_or_else(|_| Err(queue::abandoned()))
+        self.queue.submit(Box::new(Intent { work: Some(work), result: Err(queue::abandoned()), reply }))?;
+        queue::answered(answer, patience).await
     }
 
     pub(super) async fn close(&self) {
-        self.0.close().await;
+        self.queue.close().await;
     }
 }
 

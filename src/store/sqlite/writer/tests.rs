@@ -125,3 +125,23 @@ async fn what_waits_together_is_committed_together() {
         assert_eq!(answer.await.unwrap(), Ok(()));
     }
 }
+
+#[tokio::test]
+async fn who_waits_behind_a_write_that_hangs_is_told_in_time_and_the_write_may_still_happen() {
+    let (home, connection) = connection();
+    let writer = Writer::start(connection, Duration::from_millis(20));
+    let (release, hang) = std::sync::mpsc::channel::<()>();
+    let hanging = writer.run(move |_| {
+        let _released = hang.recv();
+        Ok(())
+    });
+    let behind = writer.run(|database| {
+        database.execute("INSERT INTO kept VALUES (1, NULL)", [])?;
+        Ok(())
+    });
+    let late = Err(StoreError::Unavailable("SQLite gave no answer within 20ms".into()));
+    assert_eq!(tokio::join!(hanging, behind), (late.clone(), late));
+    drop(release);
+    writer.close().await;
+    assert_eq!(kept(&Connection::open(home.path().join("test.db")).unwrap()), [1]);
+}
