@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::config::settings::Settings;
 use crate::server::Server;
@@ -32,6 +34,9 @@ pub use stores::{back_up, open_store, open_store_beside, refuse_to_migrate};
 
 use parts::Parts;
 
+/// How long the store may take to close: a little longer than a file that hangs is waited for.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// What is up, for whoever announces it.
 #[derive(Clone, Debug)]
 pub struct Running {
@@ -42,8 +47,9 @@ pub struct Running {
     pub redirect: Option<SocketAddr>,
 }
 
-/// Runs until SIGTERM or SIGINT and a drain; a second signal cuts the drain short. `source` is the file to reload from;
-/// `announce` is called once everything listens. The caller has started the log; `dropped` counts the lines that can't be written.
+/// Runs until SIGTERM or SIGINT and a drain; a second signal cuts short whatever is left to do. `source` is the file to reload
+/// from; `announce` is called once everything listens. The caller has started the log; `dropped` counts the lines that can't be
+/// written.
 pub fn serve(
     settings: Settings,
     source: Option<PathBuf>,
@@ -78,14 +84,21 @@ async fn run(parts: Parts, source: Option<PathBuf>, announce: impl FnOnce(&Runni
     announce(&servers.running(&parts));
     ends.next().await;
     tracing::info!(limit_ms = parts.drain_limit().as_millis(), "draining; a second signal ends at once");
-    let limit = parts.drain_limit();
     tokio::select! {
-        cut_off = servers.drain(limit) => tracing::info!(cut_off, "drained"),
+        () = end(servers, upkeep, &parts) => {}
+        // Without closing, as if it were killed: what was acknowledged is on disk.
         () = ends.next() => tracing::warn!("ended at once by a second signal"),
     }
-    drop(upkeep);
-    parts.store.close().await;
     Ok(())
+}
+
+async fn end(servers: Servers, upkeep: JoinSet<()>, parts: &Parts) {
+    let cut_off = servers.drain(parts.drain_limit()).await;
+    tracing::info!(cut_off, "drained");
+    drop(upkeep);
+    if timeout(CLOSING, parts.store.close()).await.is_err() {
+        tracing::warn!(limit_ms = CLOSING.as_millis(), "the store did not close in time");
+    }
 }
 
 /// Everything that listens.
