@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
 use http_body_util::Empty;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::{ConnectionInfo, Handler, Server, Settings, StartError, Unreadable, side_settings};
 use crate::http::body::{Body, ClientBody};
@@ -24,11 +26,15 @@ type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// How long a probe waits for the state of the parts, each of which has its own limit: whatever hangs, it has an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Where the answers come from.
 #[derive(Clone)]
 pub struct Sources {
     ready: Ready,
     metrics: Metrics,
+    patience: Duration,
 }
 
 impl Sources {
@@ -40,7 +46,13 @@ impl Sources {
     where
         F: Future<Output = Result<(), Vec<String>>> + Send + 'static,
     {
-        Self { ready: Arc::new(move || Box::pin(ready())), metrics: Arc::new(metrics) }
+        Self { ready: Arc::new(move || Box::pin(ready())), metrics: Arc::new(metrics), patience: PATIENCE }
+    }
+
+    /// The same with another limit on how long a probe for readiness waits.
+    #[cfg(test)]
+    pub(super) fn answering_within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 }
 
@@ -93,10 +105,17 @@ impl Handler for Ops {
 
 impl Ops {
     async fn readiness(&self) -> Answer {
-        let missing = match self.office.spawn((self.sources.ready)()).await {
-            Ok(Ok(())) => return plain(StatusCode::OK, "text/plain; charset=utf-8", "ready\n"),
-            Ok(Err(missing)) => missing,
-            Err(_) => vec!["readiness".to_owned()],
+        let asked = self.office.spawn((self.sources.ready)());
+        let asking = asked.abort_handle();
+        let missing = match timeout(self.sources.patience, asked).await {
+            Ok(Ok(Ok(()))) => return plain(StatusCode::OK, "text/plain; charset=utf-8", "ready\n"),
+            Ok(Ok(Err(missing))) => missing,
+            Ok(Err(_panic)) => vec!["readiness".to_owned()],
+            Err(_late) => {
+                // Else each probe would leave one more question behind.
+                asking.abort();
+                vec![format!("readiness: no answer within {:?}", self.sources.patience)]
+            }
         };
         let document = serde_json::json!({ "ready": false, "missing": missing });
         plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", document.to_string())

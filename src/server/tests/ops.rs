@@ -23,6 +23,15 @@ async fn health_readiness_and_metrics_have_their_answers() {
 }
 
 #[tokio::test]
+async fn a_probe_for_readiness_has_an_answer_whatever_hangs() {
+    let hanging = Sources::new(std::future::pending::<Result<(), Vec<String>>>, String::new);
+    let server = ops::start(no_port(), hanging.answering_within(Duration::from_millis(20))).unwrap();
+    let ready = talk(&server, last_get("/readyz").as_bytes()).await;
+    let missing = r#""missing":["readiness: no answer within 20ms"]"#;
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains(missing), "{ready}");
+}
+
+#[tokio::test]
 async fn the_ops_listener_takes_get_and_head_only() {
     let server = ops::start(no_port(), Sources::new(|| async { Ok(()) }, String::new)).unwrap();
     let post = "POST /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
