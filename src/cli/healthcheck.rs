@@ -1,8 +1,10 @@
 //! `vestibule healthcheck`: one HTTP/1.1 request to the ops listener, without a runtime, within three seconds.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::command::Healthcheck;
 use super::context::load;
@@ -10,10 +12,12 @@ use super::failure::{Failure, Result, USAGE};
 use crate::clock::Clock;
 
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A status line is short; whoever sends more is not our ops listener.
+const LONGEST_LINE: usize = 256;
 
 pub fn run(arguments: &Healthcheck) -> Result<()> {
     let question = Question::of(arguments)?;
-    match question.ask() {
+    match question.ask(PATIENCE) {
         Ok(200..=299) => Ok(()),
         Ok(status) => Err(Failure::other(format!("{} answers {status}", question.url()))),
         Err(error) => Err(Failure::other(format!("{}: {error}", question.url()))),
@@ -67,38 +71,67 @@ impl Question {
         format!("http://{}{}", self.authority, self.path)
     }
 
-    /// Returns the status of the answer.
-    fn ask(&self) -> io::Result<u16> {
-        let deadline = Clock::monotonic() + PATIENCE;
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer within 3 seconds");
-        let left = || {
-            Some(deadline.saturating_duration_since(Clock::monotonic())).filter(|left| !left.is_zero()).ok_or_else(late)
-        };
+    /// Returns the status of the answer, if it comes within `patience`.
+    fn ask(&self, patience: Duration) -> io::Result<u16> {
+        let deadline = Deadline(Clock::monotonic() + patience);
+        self.ask_before(&deadline).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {patience:?}"))
+            }
+            _ => error,
+        })
+    }
+
+    fn ask_before(&self, deadline: &Deadline) -> io::Result<u16> {
+        let authority = self.authority.clone();
+        // The system's resolver asks its servers for as long as it is configured to.
+        let addresses = within(deadline.left()?, move || authority.to_socket_addrs().map(Vec::from_iter))?;
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        for address in self.authority.to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, left()?) {
-                Ok(stream) => {
-                    stream.set_write_timeout(Some(left()?))?;
-                    stream.set_read_timeout(Some(left()?))?;
-                    return self.ask_on(stream).map_err(|error| match error.kind() {
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => late(),
-                        _ => error,
-                    });
-                }
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, deadline.left()?) {
+                Ok(stream) => return self.ask_on(stream, deadline),
                 Err(error) => failure = error,
             }
         }
         Err(failure)
     }
 
-    fn ask_on(&self, mut stream: TcpStream) -> io::Result<u16> {
+    fn ask_on(&self, mut stream: TcpStream, deadline: &Deadline) -> io::Result<u16> {
         let Self { authority, path } = self;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
-        // A status line is short; whoever sends more is not our ops listener.
-        let mut line = Vec::new();
-        BufReader::new(stream.take(256)).read_until(b'\n', &mut line)?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+        stream.set_write_timeout(Some(deadline.left()?))?;
+        stream.write_all(request.as_bytes())?;
+        let (mut line, mut piece) = (Vec::new(), [0; LONGEST_LINE]);
+        while line.len() < LONGEST_LINE && !line.contains(&b'\n') {
+            // A timeout is for one read, and whoever sends an octet now and then meets it every time.
+            stream.set_read_timeout(Some(deadline.left()?))?;
+            match stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => line.extend_from_slice(&piece[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         status(&line).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP/1.1"))
     }
+}
+
+/// When the whole of it must be over.
+struct Deadline(Instant);
+
+impl Deadline {
+    /// Returns the time that is left, which is never zero: to a socket that would be no limit.
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.0.saturating_duration_since(Clock::monotonic());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+/// Returns what `work` comes to, if it does within `limit`; else it is left to a thread that ends with the process.
+fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    let (tell, told) = mpsc::channel();
+    thread::Builder::new().spawn(move || tell.send(work()))?;
+    told.recv_timeout(limit).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Returns the status that a status line (RFC 9112 section 4) carries.
@@ -110,8 +143,8 @@ fn status(line: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader};
     use std::net::TcpListener;
-    use std::thread;
 
     use super::*;
 
@@ -148,6 +181,39 @@ mod tests {
     #[test]
     fn whoever_does_not_speak_http_is_not_well() {
         assert_eq!(check(answering("SSH-2.0-OpenSSH_9.2\r\n")).unwrap_err().code, 1);
+    }
+
+    /// Returns the address of a server that sends an octet whenever it has waited a while for the client to leave.
+    fn dripping() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            loop {
+                match stream.read(&mut [0; 256]) {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.write_all(b"H").unwrap(),
+                    Err(_) => return,
+                }
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn whoever_answers_octet_by_octet_is_late() {
+        let question = Question { authority: dripping().to_string(), path: "/healthz".to_owned() };
+        let error = question.ask(Duration::from_millis(200)).unwrap_err();
+        assert_eq!(error.to_string(), "no answer within 200ms");
+    }
+
+    #[test]
+    fn a_name_that_is_not_found_in_time_is_late() {
+        let (_kept, hang) = mpsc::channel::<()>();
+        let found = within(Duration::from_millis(20), move || hang.recv().map_err(io::Error::other));
+        assert_eq!(found.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
