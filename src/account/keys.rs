@@ -1,6 +1,9 @@
 //! Signing keys that change by themselves: whoever of the gateways on one store sees first that it is time publishes the next.
 
+use std::panic::resume_unwind;
 use std::time::Duration;
+
+use tokio::task::spawn_blocking;
 
 use super::Accounts;
 use crate::clock::Timestamp;
@@ -19,14 +22,19 @@ pub enum RotationError {
     Store(#[from] StoreError),
 }
 
-/// Returns a new key that signs after `ahead`.
-pub(super) fn new_key(
+/// Returns a new key that signs after `ahead`. It is made beside whatever else runs here: one of RSA takes a processor for some
+/// hundred milliseconds.
+pub async fn new_key(
     algorithm: Algorithm,
     sealing: Option<&Secret<Vec<u8>>>,
     ahead: Duration,
     now: Timestamp,
 ) -> Result<KeyRecord, KeyError> {
-    Ok(KeyRecord { signs_from: now.plus(ahead), ..Key::generate(algorithm, sealing, now)? })
+    let sealing = sealing.cloned();
+    let made = spawn_blocking(move || Key::generate(algorithm, sealing.as_ref(), now)).await;
+    // Nobody ends such a task, so what came instead of a key is a panic.
+    let key = made.unwrap_or_else(|failed| resume_unwind(failed.into_panic()))?;
+    Ok(KeyRecord { signs_from: now.plus(ahead), ..key })
 }
 
 impl Accounts {
@@ -41,7 +49,7 @@ impl Accounts {
         let records = self.store.list_keys().await?;
         let due = rotation::successor_due(&records, algorithm, schedule).filter(|(_, due)| *due <= now);
         let Some((old, _)) = due else { return Ok(None) };
-        let new = new_key(algorithm, sealing, schedule.ahead, now)?;
+        let new = new_key(algorithm, sealing, schedule.ahead, now).await?;
         if !self.store.rotate_key(new.clone(), Some(&old.kid)).await? {
             return Ok(None);
         }
@@ -66,7 +74,7 @@ mod tests {
     async fn the_next_key_is_published_once_when_it_is_time_and_audited() {
         let world = World::new();
         assert!(rotate(&world).await.is_none(), "without a key there is none to follow");
-        let first = new_key(Algorithm::EdDsa, None, Duration::ZERO, world.clock.now()).unwrap();
+        let first = new_key(Algorithm::EdDsa, None, Duration::ZERO, world.clock.now()).await.unwrap();
         world.store.ensure_key(first.clone()).await.unwrap();
         world.clock.advance(Duration::from_secs(899));
         assert!(rotate(&world).await.is_none());

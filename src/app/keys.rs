@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::account::keys::new_key;
 use crate::auth::key_set::{Fetcher, RemoteKeys};
 use crate::auth::{Issuers, Trust, TrustedIssuer};
 use crate::clock::{Clock, Timestamp};
@@ -95,8 +96,7 @@ async fn records(
         return Ok(records);
     }
     let ahead = if records.is_empty() { Duration::ZERO } else { HEARD_EVERYWHERE };
-    let key = Key::generate(algorithm, sealing, now)?;
-    Ok(store.ensure_key(KeyRecord { signs_from: now.plus(ahead), ..key }).await?)
+    Ok(store.ensure_key(new_key(algorithm, sealing, ahead, now).await?).await?)
 }
 
 /// Seals what lies plain in the store: the secret was set after the keys were made.

@@ -27,7 +27,7 @@ impl Admin {
         if algorithm.is_symmetric() {
             return Err(AdminError::SharedSecret(algorithm.name()));
         }
-        self.publish_key(new_key(algorithm, sealing, ahead, now)?, now).await
+        self.publish_key(new_key(algorithm, sealing, ahead, now).await?, now).await
     }
 
     /// Publishes a key that was made elsewhere, given as PKCS#8, as [`Admin::rotate_key`] does a new one; returns it.
