@@ -3,6 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
+
 use super::fixture::{MINUTE, PASSWORD, World, context, login, registering};
 use super::{AccountError, MailSettings, Postman, ProfileChange, Rates};
 use crate::identity::Principal;
@@ -24,8 +27,11 @@ struct Post {
 
 impl Post {
     fn new() -> Self {
+        Self::sending_by(Mailer::memory())
+    }
+
+    fn sending_by((mailer, letters): (Mailer, Arc<Mutex<Vec<Letter>>>)) -> Self {
         let world = World::new();
-        let (mailer, letters) = Mailer::memory();
         world.change_settings(|settings| {
             settings.mail = Some(MailSettings {
                 mailer: Arc::new(mailer),
@@ -219,6 +225,31 @@ async fn an_address_that_has_had_enough_gets_no_more_and_nobody_is_told() {
     assert_eq!(post.forgot("ada@example.com").await, Ok(()));
     assert!(post.collect().await.is_empty());
     assert_eq!(post.reset(&first, NEW).await, Ok(()), "the link that was sent still works");
+}
+
+#[tokio::test]
+async fn letters_that_the_server_has_taken_are_told_of_though_the_outbox_fails_meanwhile() {
+    let replies = Arc::new(Semaphore::new(0));
+    let post = Post::sending_by(Mailer::memory_replying(Arc::clone(&replies)));
+    for number in 0..5 {
+        let email = format!("n{number}@example.com");
+        post.world.accounts.register(registering(&email), &context(HOME)).await.unwrap();
+    }
+    let told = || post.world.events().iter().filter(|event| *event == "mail.sent").count();
+    let postman = Arc::clone(&post.postman);
+    let delivering = tokio::spawn(async move { postman.deliver_due().await });
+    while post.letters.lock().unwrap().len() < 4 {
+        yield_now().await;
+    }
+    post.world.store.close().await;
+    // The place of the first is the fifth one's, which can't be claimed any more.
+    replies.add_permits(1);
+    while told() < 1 {
+        yield_now().await;
+    }
+    replies.add_permits(3);
+    assert!(delivering.await.unwrap().is_err());
+    assert_eq!(told(), 4);
 }
 
 #[tokio::test]

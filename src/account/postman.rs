@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, Semaphore};
 
 use super::Accounts;
 use super::settings::{AccountSettings, MailSettings};
@@ -25,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Longer than any attempt takes, and as long as a mail waits whose sender was killed.
 const LEASE: Duration = Duration::from_mins(1);
 /// Letters on their way at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: u32 = 4;
 /// From the request on. Whoever still wants the mail then has asked again.
 const PATIENCE: Duration = Duration::from_hours(24);
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -39,6 +38,8 @@ pub struct Postman {
     clock: Clock,
     metrics: Arc<Metrics>,
     mail_waits: Arc<Notify>,
+    /// One for each letter that may be on its way.
+    places: Arc<Semaphore>,
 }
 
 /// A claimed mail with the token that it carries.
@@ -58,6 +59,7 @@ impl Accounts {
             clock: self.clock.clone(),
             metrics,
             mail_waits: Arc::clone(&self.mail_waits),
+            places: Arc::new(Semaphore::new(AT_ONCE as usize)),
         })
     }
 }
@@ -83,19 +85,32 @@ impl Postman {
 
     /// Sends what is due now, and returns when all of it has been tried.
     pub async fn deliver_due(self: &Arc<Self>) -> Result<(), StoreError> {
-        let mut under_way = JoinSet::new();
-        while let Some(settings) = self.settings.current().mail.clone() {
-            let Some(errand) = self.claim(settings).await? else { break };
-            let postman = Arc::clone(self);
-            under_way.spawn(async move { postman.deliver(errand).await });
-            if under_way.len() >= AT_ONCE {
-                under_way.join_next().await;
-            }
-        }
-        while under_way.join_next().await.is_some() {}
+        let sent_off = self.send_off_due().await;
+        self.all_arrived().await;
+        sent_off?;
         let waiting = self.store.waiting_mails().await?;
         self.metrics.mails_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         Ok(())
+    }
+
+    /// Sends off what is due now. Each letter is a task of its own, which nothing that happens here ends: one that the server has
+    /// taken and nobody has written down would go out for the second time.
+    async fn send_off_due(self: &Arc<Self>) -> Result<(), StoreError> {
+        while let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
+            let Some(settings) = self.settings.current().mail.clone() else { break };
+            let Some(errand) = self.claim(settings).await? else { break };
+            let postman = Arc::clone(self);
+            tokio::spawn(async move {
+                postman.deliver(errand).await;
+                drop(place);
+            });
+        }
+        Ok(())
+    }
+
+    /// Returns when no letter is on its way.
+    pub async fn all_arrived(&self) {
+        let _all = self.places.acquire_many(AT_ONCE).await;
     }
 
     async fn claim(&self, settings: MailSettings) -> Result<Option<Errand>, StoreError> {

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::settings::Settings;
@@ -33,6 +32,7 @@ pub use start_error::StartError;
 pub use stores::{back_up, open_store, open_store_beside, refuse_to_migrate};
 
 use parts::Parts;
+use upkeep::Upkeep;
 
 /// How long the store may take to close: a little longer than a file that hangs is waited for.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -92,10 +92,10 @@ async fn run(parts: Parts, source: Option<PathBuf>, announce: impl FnOnce(&Runni
     Ok(())
 }
 
-async fn end(servers: Servers, upkeep: JoinSet<()>, parts: &Parts) {
+async fn end(servers: Servers, upkeep: Upkeep, parts: &Parts) {
     let cut_off = servers.drain(parts.drain_limit()).await;
     tracing::info!(cut_off, "drained");
-    drop(upkeep);
+    upkeep.end().await;
     if timeout(CLOSING, parts.store.close()).await.is_err() {
         tracing::warn!(limit_ms = CLOSING.as_millis(), "the store did not close in time");
     }

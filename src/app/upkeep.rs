@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::parts::Parts;
 use super::reload;
+use crate::account::Postman;
 
 /// How often what has expired is forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -20,9 +21,29 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// How often watched files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long letters that are on their way when all ends may take to arrive.
+const LETTERS: Duration = Duration::from_secs(5);
+
+/// What goes on.
+pub(super) struct Upkeep {
+    tasks: JoinSet<()>,
+    postman: Arc<Postman>,
+}
+
+impl Upkeep {
+    /// Ends it. Letters on their way are waited for: one that is cut off may have been taken, and would go out again.
+    pub(super) async fn end(self) {
+        drop(self.tasks);
+        if timeout(LETTERS, self.postman.all_arrived()).await.is_err() {
+            tracing::warn!(limit_ms = LETTERS.as_millis(), "letters on their way are cut off; they will be sent again");
+        }
+    }
+}
+
 /// Starts it all; dropping what comes back ends it. Each of `hangups` asks for a reload of `source`.
-pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> JoinSet<()> {
+pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> Upkeep {
     let mut tasks = JoinSet::new();
+    let postman = parts.accounts.postman(Arc::clone(&parts.metrics));
     let accounts = Arc::clone(&parts.accounts);
     tasks.spawn(async move { accounts.feed().follow().await });
     let accounts = Arc::clone(&parts.accounts);
@@ -36,7 +57,7 @@ pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> 
         }
     });
     tasks.spawn(open(parts.shared()));
-    tasks.spawn(parts.accounts.postman(Arc::clone(&parts.metrics)).run());
+    tasks.spawn(Arc::clone(&postman).run());
     tasks.spawn(follow_keys(parts.shared()));
     tasks.spawn(follow_signals(parts.shared(), source.clone(), hangups));
     if let Some(source) = source {
@@ -45,7 +66,7 @@ pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> 
         tasks.spawn(follow_file(parts.shared(), source, seen));
     }
     tasks.spawn(follow_certificates(parts.shared()));
-    tasks
+    Upkeep { tasks, postman }
 }
 
 fn ticks(period: Duration) -> tokio::time::Interval {

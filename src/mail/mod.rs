@@ -44,7 +44,15 @@ pub struct Mailer {
 
 enum Way {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
-    Memory(Arc<Mutex<Vec<Letter>>>),
+    Memory(Arc<Mutex<Vec<Letter>>>, Replies),
+}
+
+/// When letters that are kept in memory count as sent.
+enum Replies {
+    AtOnce,
+    /// Each when it is given a permit.
+    #[cfg(test)]
+    Permitted(Arc<tokio::sync::Semaphore>),
 }
 
 impl fmt::Debug for Mailer {
@@ -78,9 +86,19 @@ impl Mailer {
 
     /// Returns one that keeps its letters, for tests to look at, and where.
     pub fn memory() -> (Self, Arc<Mutex<Vec<Letter>>>) {
+        Self::memory_with(Replies::AtOnce)
+    }
+
+    /// The same, which takes each letter at once and says so when it has one of `permits`.
+    #[cfg(test)]
+    pub(crate) fn memory_replying(permits: Arc<tokio::sync::Semaphore>) -> (Self, Arc<Mutex<Vec<Letter>>>) {
+        Self::memory_with(Replies::Permitted(permits))
+    }
+
+    fn memory_with(replies: Replies) -> (Self, Arc<Mutex<Vec<Letter>>>) {
         let letters = Arc::<Mutex<Vec<Letter>>>::default();
         let from = "Gate <gate@example.com>".parse().expect("an address");
-        (Self { from, way: Way::Memory(Arc::clone(&letters)) }, letters)
+        (Self { from, way: Way::Memory(Arc::clone(&letters), replies) }, letters)
     }
 
     /// Succeeds when the server has taken the letter into its care.
@@ -92,8 +110,13 @@ impl Mailer {
                 let late = |_| SendError::Server(format!("no answer within {} s", TIMEOUT.as_secs()));
                 sent.map_err(late)?.map(drop).map_err(|error| judge(&error))
             }
-            Way::Memory(letters) => {
+            Way::Memory(letters, replies) => {
                 letters.lock().expect("no holder of this lock can panic").push(letter);
+                match replies {
+                    Replies::AtOnce => {}
+                    #[cfg(test)]
+                    Replies::Permitted(permits) => permits.acquire().await.expect("nobody closes it").forget(),
+                }
                 Ok(())
             }
         }

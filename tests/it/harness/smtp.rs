@@ -52,6 +52,8 @@ struct State {
     received: Mutex<Vec<Received>>,
     is_away: AtomicBool,
     refuses_recipients: AtomicBool,
+    /// While somebody holds it, no mail that came is said to be taken.
+    replies: tokio::sync::RwLock<()>,
 }
 
 pub struct Smtp {
@@ -103,6 +105,11 @@ impl Smtp {
 
     pub fn refuse_recipients(&self) {
         self.state.refuses_recipients.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes mails and does not say so until what comes back is dropped.
+    pub async fn hold_replies(&self) -> impl Drop {
+        self.state.replies.write().await
     }
 
     pub fn received(&self) -> Vec<Received> {
@@ -175,6 +182,7 @@ async fn converse(stream: TcpStream, security: Security, state: &State) -> std::
                 client.write_all(b"354 go on\r\n").await?;
                 mail.text = decoded(&data(&mut client).await?);
                 state.received.lock().unwrap().push(mail.clone());
+                let _said_at_last = state.replies.read().await;
                 "250 taken"
             }
             "QUIT" => return client.write_all(b"221 bye\r\n").await,

@@ -36,3 +36,18 @@ async fn a_mail_whose_recipient_is_refused_is_given_up_and_told_of() {
     gateway.stderr().line("that it is given up", |line| line.contains("a mail is given up")).await;
     assert!(smtp.received().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_is_on_its_way_when_the_gateway_stops_arrives_and_is_told_of_once() {
+    let (mut gateway, _upstream, smtp) = gateway_with_mail("").await;
+    let client = clients::h1();
+    command::add_user(&gateway, "ada@example.com", PASSWORD, &[]);
+    let held = smtp.hold_replies().await;
+    assert_eq!(forgot(&gateway, &client, "ada@example.com").await.status(), StatusCode::ACCEPTED);
+    smtp.mail("ada@example.com", 0).await;
+    gateway.signal("TERM");
+    gateway.stderr().line("the end of the drain", |line| line.contains("\"drained\"")).await;
+    drop(held);
+    gateway.stdout().object("the mail that was sent", |line| line["event"] == "mail.sent").await;
+    assert_eq!(gateway.ended().await.code(), Some(0));
+}
