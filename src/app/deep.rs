@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::aside::aside;
 use super::{edge, keys, listeners, stores};
 use crate::auth::key_set::RemoteKeys;
 use crate::clock::Clock;
@@ -82,8 +82,7 @@ async fn look_at_store(settings: &Settings) -> Result<(), String> {
 
 async fn try_store(settings: &Settings, name: &str) -> Result<(), String> {
     let given = settings.store.clone();
-    let opened = spawn_blocking(move || stores::open_store(&given)).await;
-    let store = opened.map_err(|panic| format!("{name}: {panic}"))?.map_err(|error| error.to_string())?;
+    let store = aside(move || stores::open_store(&given)).await.map_err(|error| error.to_string())?;
     let tried = match keys::check(settings, &store, Clock::system().now()).await {
         Ok(()) => store.ping().await.map_err(|error| format!("{name}: {error}")),
         Err(error) => Err(format!("{name}: {error}")),

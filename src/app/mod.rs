@@ -1,6 +1,7 @@
 //! The composition root: a checked configuration becomes running parts, waits for signals, applies reloads, and drains.
 //! The only room that knows all others; it decides nothing that one of them could.
 
+mod aside;
 mod deep;
 mod edge;
 mod explain;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::aside::aside;
 use super::keys::{self, KeysError, Loaded};
 use super::listeners::Certificates;
 use super::start_error::StartError;
@@ -49,7 +50,8 @@ impl Shared {
 
     /// Takes the file's new content into use, or says what is wrong with it and stays with the old one.
     pub async fn reload(&self, source: &Path) {
-        let new = match config::load(source, &Environment::capture()) {
+        let file = source.to_owned();
+        let new = match aside(move || config::load(&file, &Environment::capture())).await {
             Ok(new) => new,
             Err(problems) => {
                 tracing::error!(%problems, "the new configuration is refused; the old one stays in force");
@@ -64,7 +66,7 @@ impl Shared {
 
     async fn apply(&self, new: Settings) -> Result<(), StartError> {
         let _turn = self.turn.lock().await;
-        let old = self.settings();
+        let (old, new) = (self.settings(), Arc::new(new));
         if needs_restart(&old, &new) {
             tracing::warn!(
                 "changes of listeners, workers, connection limits, TLS mode, store or log wait for a restart"
@@ -72,11 +74,17 @@ impl Shared {
         }
         // What can fail comes first, so that a refused file has changed nothing.
         let trust = keys::load_trust(&new, &self.store, self.clock.now()).await?;
-        if old.auth.trusted_issuers != new.auth.trusted_issuers {
-            let issuers = keys::trusted_issuers(&new, &self.authenticator.issuers(), &self.clock)?;
+        let has_other_issuers = old.auth.trusted_issuers != new.auth.trusted_issuers;
+        let (settings, known, clock) = (Arc::clone(&new), self.authenticator.issuers(), self.clock.clone());
+        // Both read whom this system trusts.
+        let read = aside(move || {
+            let issuers = has_other_issuers.then(|| keys::trusted_issuers(&settings, &known, &clock)).transpose()?;
+            Ok::<_, StartError>((issuers, mail::settings(&settings)?))
+        });
+        let (issuers, mail) = read.await?;
+        if let Some(issuers) = issuers {
             self.authenticator.trust_issuers(issuers);
         }
-        let mail = mail::settings(&new)?;
         self.trust.replace(trust);
         self.account_settings.replace(parts::account_settings(&new, mail));
         self.role_scopes.replace(new.auth.role_scopes.clone());
@@ -84,7 +92,7 @@ impl Shared {
             self.hashers.replace_hasher(Hasher::new(new.password.cost));
         }
         self.edge.replace(parts::edge(&new, &self.accounts, &self.authenticator, &self.trust));
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = new;
         if let Err(error) = self.accounts.feed().tell_again().await {
             tracing::warn!(%error, "roles may grant their old scopes until the store can be read");
         }

@@ -8,6 +8,7 @@ use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::aside::aside;
 use super::parts::Parts;
 use super::reload;
 use crate::account::Postman;
@@ -138,7 +139,8 @@ async fn follow_file(shared: Arc<reload::Shared>, source: PathBuf, mut seen: Sta
     let mut ticks = ticks(LOOK_EVERY);
     loop {
         ticks.tick().await;
-        let now = stamp(&source);
+        let file = source.clone();
+        let now = aside(move || stamp(&file)).await;
         if now == seen {
             continue;
         }
@@ -153,6 +155,7 @@ async fn follow_certificates(shared: Arc<reload::Shared>) {
     let mut ticks = ticks(LOOK_EVERY);
     loop {
         ticks.tick().await;
-        shared.renew_certificates();
+        let renewing = Arc::clone(&shared);
+        aside(move || renewing.renew_certificates()).await;
     }
 }

@@ -1,9 +1,14 @@
 //! SIGHUP: a new file without a dropped connection, and a bad one without effect.
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
 use reqwest::StatusCode;
 
 use crate::harness::clients::{BOTH, Protocol, h1};
-use crate::harness::{Gateway, Person, Raw, Upstream, eventually_within, usual};
+use crate::harness::{Gateway, Person, Raw, Upstream, eventually, eventually_within, serve, soon, usual};
 
 fn one_route(path: &str, upstream: &Upstream) -> String {
     format!("[[route]]\npath = \"{path}\"\naccess = \"public\"\nupstream = \"{}\"", upstream.url())
@@ -87,4 +92,38 @@ async fn a_hangup_at_any_moment_of_the_start_reloads_and_never_ends_the_process(
         gateway.stderr().line("the verdict", |line| line.contains("configuration reloaded")).await;
         assert!(gateway.is_running());
     }
+}
+
+/// Puts a pipe in the place of a file; whoever reads it waits for what nobody says.
+fn pipe(path: &Path) {
+    let _old = std::fs::remove_file(path);
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Returns once somebody reads the pipe, with the end that keeps them waiting.
+async fn read_by_somebody(path: &Path) -> File {
+    // Without this flag it would be opening that waits, and nothing could end it.
+    let open = || File::options().write(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let mut end = None;
+    eventually("a reader", || {
+        end = open().ok();
+        end.is_some()
+    })
+    .await;
+    end.unwrap()
+}
+
+#[tokio::test]
+async fn files_that_hang_hold_up_neither_sign_ins_nor_the_end() {
+    let (mut gateway, upstream) = serve("").await;
+    let (secret, key) = (gateway.folder.path().join("secret"), gateway.certificate_files().key.clone());
+    pipe(&secret);
+    pipe(&key);
+    gateway.configure(&format!("[auth]\nkey_encryption_secret = \"file:{}\"\n{}", secret.display(), usual(&upstream)));
+    gateway.signal("HUP");
+    let held = [read_by_somebody(&secret).await, read_by_somebody(&key).await];
+    Person::register(&gateway, &h1(), "ada@example.com").await;
+    gateway.signal("TERM");
+    assert_eq!(soon("the end", gateway.ended()).await.code(), Some(0));
+    drop(held);
 }
