@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
@@ -42,8 +43,7 @@ impl Post {
                 verify_ttl: 24 * HOUR,
             });
         });
-        let postman =
-            world.accounts.postman(Arc::new(Metrics::new(1, prometheus_client::metrics::counter::Counter::default())));
+        let postman = world.accounts.postman(Arc::new(Metrics::new(1, Counter::default())));
         Self { world, postman, letters }
     }
 

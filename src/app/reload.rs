@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::aside::aside;
 use super::keys::{self, KeysError, Loaded};
 use super::listeners::Certificates;
@@ -20,6 +22,9 @@ use crate::policy::RoleScopes;
 use crate::server::dispatch::Edge;
 use crate::store::SharedStore;
 use crate::tls::Reload;
+
+/// How long the files of those whom the system trusts may take; keys wait for it.
+const READING: Duration = Duration::from_secs(10);
 
 /// Everything that a reload touches.
 pub(super) struct Shared {
@@ -81,7 +86,8 @@ impl Shared {
             let issuers = has_other_issuers.then(|| keys::trusted_issuers(&settings, &known, &clock)).transpose()?;
             Ok::<_, StartError>((issuers, mail::settings(&settings)?))
         });
-        let (issuers, mail) = read.await?;
+        let late = |_| StartError::internal(format!("whom the system trusts could not be read within {READING:?}"));
+        let (issuers, mail) = timeout(READING, read).await.map_err(late)??;
         if let Some(issuers) = issuers {
             self.authenticator.trust_issuers(issuers);
         }

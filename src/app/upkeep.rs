@@ -41,7 +41,7 @@ impl Upkeep {
     }
 }
 
-/// Starts it all; dropping what comes back ends it. Each of `hangups` asks for a reload of `source`.
+/// Starts it all; dropping what comes back ends it but for letters on their way. Each of `hangups` asks for a reload of `source`.
 pub(super) fn start(parts: &Parts, source: Option<PathBuf>, hangups: Signal) -> Upkeep {
     let mut tasks = JoinSet::new();
     let postman = parts.accounts.postman(Arc::clone(&parts.metrics));

@@ -3,6 +3,7 @@
 //! of stderr that stands still costs lines, which are counted, and makes nobody wait.
 
 use std::io::{self, IsTerminal as _};
+use std::panic;
 
 use prometheus_client::metrics::counter::Counter;
 use tracing_subscriber::filter::{ParseError, Targets};
@@ -40,6 +41,8 @@ pub fn start(format: Format, filter: &str, dropped: Counter) -> Result<Sink, Log
             registry.with(lines.with_ansi(is_coloured).with_filter(targets)).try_init()?;
         }
     }
+    // Of itself a panic writes to stderr, and waits for whoever reads it.
+    panic::set_hook(Box::new(|panicked| tracing::error!(%panicked, "a thread panicked")));
     Ok(sink)
 }
 

@@ -1,25 +1,25 @@
-//! One thread owns an output, stdout or stderr; everybody else hands it whole lines through a bounded channel.
+//! One thread owns an output, stdout or stderr; everybody else hands it whole lines, of which only so many may wait.
 //! When the output's reader is slower than we are, lines are dropped and counted: no worker ever waits for a log.
 //! Workers gather lines in a [`LineBuffer`] of their own, without locks; everybody else writes through [`Lines`].
 
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
-
 /// A worker's buffer is handed over when it holds this much: for the thread that writes each chunk is a waking and a call …
 const HAND_OVER_BYTES: usize = 32 * 1024;
 /// … or when its oldest line is this old.
 const HAND_OVER_AFTER: Duration = Duration::from_millis(100);
-/// How many chunks may wait: with full buffers 16 MiB.
-const WAITING_CHUNKS: usize = 512;
+/// How many bytes may wait.
+const WAITING: usize = 16 * 1024 * 1024;
 
 enum Message {
     Chunk(Vec<u8>),
@@ -29,49 +29,37 @@ enum Message {
 /// The thread that writes; whoever holds this ends it.
 #[derive(Debug)]
 pub struct Sink {
-    sender: SyncSender<Message>,
+    sender: Sender<Message>,
     ended: Receiver<()>,
 }
 
 impl Sink {
     /// Starts the thread that writes to `output`; `dropped` counts the lines that could not be written.
     pub fn start(output: impl Write + Send + 'static, dropped: Counter) -> io::Result<(Self, Lines)> {
-        let (sender, receiver) = sync_channel(WAITING_CHUNKS);
-        let (end, ended) = sync_channel::<()>(0);
-        let writer = Writer { output, dropped: dropped.clone() };
+        let (sender, receiver) = channel();
+        let (end, ended) = channel::<()>();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let writer = Writer { output, dropped: dropped.clone(), waiting: Arc::clone(&waiting) };
         thread::Builder::new().name("log".to_owned()).spawn(move || {
             writer.run(&receiver);
             drop(end);
         })?;
-        let lines = Lines(Some(Open { sender: sender.clone(), dropped }));
+        let lines = Lines(Some(Open { sender: sender.clone(), dropped, waiting }));
         Ok((Self { sender, ended }, lines))
     }
 
     /// Writes what is waiting and ends the thread; gives up after `patience`, since the output's reader may never read again.
     pub fn close(self, patience: Duration) {
-        let deadline = Clock::monotonic() + patience;
-        let mut stop = Some(Message::Stop);
-        loop {
-            if let Some(message) = stop.take() {
-                match self.sender.try_send(message) {
-                    Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-                    Err(TrySendError::Full(message)) => stop = Some(message),
-                }
-            }
-            let left = deadline.saturating_duration_since(Clock::monotonic());
-            let wait = if stop.is_some() { left.min(Duration::from_millis(10)) } else { left };
-            match self.ended.recv_timeout(wait) {
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) if left.is_zero() => return,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
+        // Fails when the thread has ended; it says nothing but that.
+        let _ = self.sender.send(Message::Stop);
+        let _ = self.ended.recv_timeout(patience);
     }
 }
 
 struct Writer<W> {
     output: W,
     dropped: Counter,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl<W: Write> Writer<W> {
@@ -85,10 +73,13 @@ impl<W: Write> Writer<W> {
                     self.flush();
                     return;
                 };
-                if let Err(error) = self.output.write_all(&chunk) {
+                let written = self.output.write_all(&chunk);
+                self.waiting.fetch_sub(chunk.len(), Ordering::Relaxed);
+                if let Err(error) = written {
                     self.dropped.inc_by(count_lines(&chunk));
                     if !complained {
-                        tracing::error!(%error, "an output takes no lines any more");
+                        // Of stderr itself nobody can be told.
+                        tracing::error!(%error, "stdout takes no access and audit lines any more");
                         complained = true;
                     }
                 }
@@ -113,24 +104,24 @@ pub struct Lines(Option<Open>);
 
 #[derive(Clone, Debug)]
 struct Open {
-    sender: SyncSender<Message>,
+    sender: Sender<Message>,
     dropped: Counter,
+    /// The bytes that have been handed over and not written.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Lines {
-    /// Hands over whole lines, each with its line end. Full or closed: they are dropped and counted.
+    /// Hands over whole lines, each with its line end. Too many or closed: they are dropped and counted.
     pub fn hand_over(&self, chunk: Vec<u8>) {
         let Some(open) = &self.0 else { return };
         if chunk.is_empty() {
             return;
         }
-        match open.sender.try_send(Message::Chunk(chunk)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
-                if let Message::Chunk(chunk) = message {
-                    open.dropped.inc_by(count_lines(&chunk));
-                }
-            }
+        let (length, lines) = (chunk.len(), count_lines(&chunk));
+        let has_room = open.waiting.fetch_add(length, Ordering::Relaxed) + length <= WAITING;
+        if !has_room || open.sender.send(Message::Chunk(chunk)).is_err() {
+            open.waiting.fetch_sub(length, Ordering::Relaxed);
+            open.dropped.inc_by(lines);
         }
     }
 

@@ -40,6 +40,10 @@ where
     F: FnOnce(&Connection) -> Result<T> + Send,
 {
     fn run(&mut self, database: &Connection) -> Effect {
+        if self.reply.is_closed() {
+            // Refused as late already: nobody would audit it, and a refresh would find its own token spent.
+            return Effect::Undo;
+        }
         if let Some(work) = self.work.take() {
             // A panic undoes this savepoint and leaves `abandoned` as the result; the others of the batch don't notice.
             if let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(database))) {
@@ -70,7 +74,7 @@ impl Writer {
     }
 
     /// Returns what `work` returned once its effects are on disk. An error leaves no effect, but where it says that the answer
-    /// came too late: then the work may have been done, or be done yet.
+    /// came too late: then work that had begun may be done yet. What had not is left out.
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,

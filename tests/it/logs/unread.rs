@@ -6,7 +6,7 @@ use crate::harness::clients::h1;
 use crate::harness::{Gateway, eventually};
 
 #[tokio::test]
-async fn a_reader_of_the_log_that_stands_still_costs_lines_and_holds_up_neither_requests_nor_the_end() {
+async fn readers_that_stand_still_hold_up_neither_requests_nor_the_end() {
     // Nobody listens there, so that each request is a warning.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut gateway = Gateway::start(&format!(
@@ -15,18 +15,11 @@ async fn a_reader_of_the_log_that_stands_still_costs_lines_and_holds_up_neither_
     .await;
     let stalled = (gateway.stdout().stall().await, gateway.stderr().stall().await);
     let client = h1();
-    let mut metrics = String::new();
-    for request in 0..10_000 {
+    // Several times what the pipes take.
+    for _ in 0..2_000 {
         let answer = client.get(gateway.url("/")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
-        if request % 100 == 0 {
-            metrics = client.get(gateway.ops_url("/metrics")).send().await.unwrap().text().await.unwrap();
-            if !metrics.contains("vestibule_log_dropped_total 0\n") {
-                break;
-            }
-        }
     }
-    assert!(!metrics.contains("vestibule_log_dropped_total 0\n"), "{metrics}");
     assert!(client.get(gateway.ops_url("/readyz")).send().await.unwrap().status().is_success());
     gateway.signal("TERM");
     eventually("the process has ended", || !gateway.is_running()).await;
