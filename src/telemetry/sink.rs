@@ -18,6 +18,8 @@ use tokio::sync::Notify;
 const HAND_OVER_BYTES: usize = 32 * 1024;
 /// … or when its oldest line is this old.
 const HAND_OVER_AFTER: Duration = Duration::from_millis(100);
+/// How long the last lines may take where nobody says how long.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How many bytes may wait.
 const WAITING: usize = 16 * 1024 * 1024;
 
@@ -26,11 +28,12 @@ enum Message {
     Stop,
 }
 
-/// The thread that writes; whoever holds this ends it.
+/// The thread that writes; whoever holds this ends it. Dropped it is closed too, so that a panic's last lines come out.
 #[derive(Debug)]
 pub struct Sink {
     sender: Sender<Message>,
     ended: Receiver<()>,
+    patience: Duration,
 }
 
 impl Sink {
@@ -45,14 +48,20 @@ impl Sink {
             drop(end);
         })?;
         let lines = Lines(Some(Open { sender: sender.clone(), dropped, waiting }));
-        Ok((Self { sender, ended }, lines))
+        Ok((Self { sender, ended, patience: PATIENCE }, lines))
     }
 
     /// Writes what is waiting and ends the thread; gives up after `patience`, since the output's reader may never read again.
-    pub fn close(self, patience: Duration) {
+    pub fn close(mut self, patience: Duration) {
+        self.patience = patience;
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
         // Fails when the thread has ended; it says nothing but that.
         let _ = self.sender.send(Message::Stop);
-        let _ = self.ended.recv_timeout(patience);
+        let _ = self.ended.recv_timeout(self.patience);
     }
 }
 

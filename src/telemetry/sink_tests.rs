@@ -24,8 +24,6 @@ fn gate() -> (Gate, Sender<()>, Receiver<Vec<u8>>) {
     (Gate { leave: leaves, written: writes }, leave, written)
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
-
 #[test]
 fn closing_writes_what_waits() {
     let (gate, leave, written) = gate();
@@ -36,6 +34,19 @@ fn closing_writes_what_waits() {
     }
     sink.close(PATIENCE);
     assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"one\n", b"two\n"]);
+}
+
+#[test]
+fn a_panic_of_whoever_holds_it_loses_no_line() {
+    let (gate, leave, written) = gate();
+    leave.send(()).unwrap();
+    let holder = thread::spawn(move || {
+        let (_sink, lines) = Sink::start(gate, Counter::default()).unwrap();
+        lines.hand_over(b"last\n".to_vec());
+        panic!("on purpose");
+    });
+    assert!(holder.join().is_err());
+    assert_eq!(written.try_recv().unwrap(), b"last\n");
 }
 
 #[test]
